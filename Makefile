@@ -1,0 +1,51 @@
+# The front door. `make help` lists what there is; every target works from a clean clone.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test up down lint bench
+
+# A toolchain that rustup installed a moment ago is found without a new shell.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+BIN := $(CARGO_TARGET_DIR)/debug
+STEP := scripts/step.sh
+
+# With --examples cargo resolves features as for the tests, so that build, lint and tests share every dependency's build.
+BUILD := cargo build --workspace --bins --examples
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Check what a build needs; install what is missing when allowed
+	@scripts/setup.sh
+
+build: setup ## Build all binaries
+	@$(STEP) "build" $(BUILD)
+
+demo: build ## A three-node cluster decides the example fleets' calls, seals them, and has them verified
+	@$(STEP) "demo" $(BIN)/assent-fleet-demo
+
+test: build ## Run all tests
+	@$(STEP) "Rust tests" cargo test --workspace --no-fail-fast
+	@$(STEP) "example: the workload is what its generator makes" python3 examples/fleet/generate.py --check
+	@$(STEP) "example: a second evaluator agrees" python3 examples/fleet/check.py
+	@$(STEP) "example: tests of its tools" python3 examples/fleet/test_fleet.py
+
+up: build ## Start a local three-node cluster and leave it running
+	@$(BIN)/assent-fleet-demo up
+
+down: ## Stop the cluster that `make up` started
+	@test -x $(BIN)/assent-fleet-demo || { echo "nothing was built here, so nothing runs from here; see make up"; exit 1; }
+	@$(BIN)/assent-fleet-demo down
+
+lint: ## Formatting, clippy, style and walls, as CI checks them
+	@scripts/setup.sh --lint
+	@cargo fmt --all -- --check
+	@$(STEP) "clippy" cargo clippy --workspace --all-targets -- -D warnings
+	@cargo xtask tidy
+	@cargo xtask walls
+
+bench: setup ## Run the benches, in the one profile that demo and tests use too
+	@$(STEP) "benches" cargo bench --workspace --profile dev --bench '*'

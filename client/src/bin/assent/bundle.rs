@@ -1,0 +1,106 @@
+//! `assent bundle`: offering and activating policy bundles.
+
+use std::path::{Path, PathBuf};
+
+use assent_client::{Client, v1};
+use assent_ledger::hash::Hash;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::files;
+use crate::output::CliError;
+
+/// Bundle commands.
+#[derive(Debug, Subcommand)]
+pub enum Bundle {
+    /// Puts a bundle on the ledger without using it; prints its hash
+    Offer(OfferArgs),
+    /// Makes a bundle the active one of an environment
+    Activate(ActivateArgs),
+}
+
+/// A bundle to offer.
+#[derive(Debug, Args)]
+pub struct OfferArgs {
+    /// The bundle's file, or a folder with a bundle.yaml
+    #[arg(value_name = "FILE|DIR")]
+    source: PathBuf,
+    /// Its tenant
+    #[arg(long)]
+    tenant: String,
+}
+
+/// A bundle to activate.
+#[derive(Debug, Args)]
+pub struct ActivateArgs {
+    /// The hash of an offered bundle; or a file or folder, which is offered first
+    #[arg(value_name = "HASH|FILE|DIR")]
+    source: String,
+    /// Its tenant
+    #[arg(long)]
+    tenant: String,
+    /// The environment, such as prod
+    #[arg(long)]
+    environment: String,
+}
+
+pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
+    match command {
+        Bundle::Offer(OfferArgs { source, tenant }) => {
+            let source = read(&source)?;
+            let (hash, seq) = offer(context, &context.client()?, &tenant, source).await?;
+            let value = json!({"bundle": hash.to_string(), "first_seq": seq.to_string()});
+            context.out().emit(&value, || format!("bundle {hash} offered to {tenant} (entry {seq})"))
+        }
+        Bundle::Activate(ActivateArgs { source, tenant, environment }) => {
+            let client = match source.parse::<Hash>() {
+                Ok(_) => context.client()?,
+                Err(_) => {
+                    // The file is read before anything is sent.
+                    let bytes = read(Path::new(&source))?;
+                    let client = context.client()?;
+                    let hash = offer(context, &client, &tenant, bytes).await?.0;
+                    return activate(context, &client, tenant, environment, hash).await;
+                }
+            };
+            let hash = source.parse().map_err(|_| CliError::Usage("expected a bundle's hash".to_owned()))?;
+            activate(context, &client, tenant, environment, hash).await
+        }
+    }
+}
+
+async fn offer(context: &Context, client: &Client, tenant: &str, source: Vec<u8>) -> Result<(Hash, u64), CliError> {
+    let request =
+        v1::OfferBundleRequest { request_id: String::new(), tenant: tenant.to_owned(), source: source.into() };
+    let answer = client.offer_bundle(request, context.deadline()).await?;
+    let hash = answer.bundle_hash.as_ref().try_into().map(Hash);
+    let hash = hash.map_err(|_| assent_client::ClientError::Protocol("the bundle's hash is malformed".to_owned()))?;
+    Ok((hash, answer.command.map_or(0, |command| command.first_seq)))
+}
+
+async fn activate(
+    context: &Context,
+    client: &Client,
+    tenant: String,
+    environment: String,
+    hash: Hash,
+) -> Result<(), CliError> {
+    let text = format!("bundle {hash} active in {environment} of {tenant}");
+    let request = v1::ActivateBundleRequest {
+        request_id: String::new(),
+        tenant,
+        environment,
+        bundle_hash: hash.as_bytes().to_vec().into(),
+    };
+    let answer = client.activate_bundle(request, context.deadline()).await?;
+    let value = json!({
+        "bundle": hash.to_string(), "first_seq": answer.first_seq.to_string(), "replayed": answer.replayed,
+    });
+    context.out().emit(&value, || format!("{text} (entry {})", answer.first_seq))
+}
+
+/// The exact bytes of the file, or of the folder's bundle.yaml.
+fn read(source: &Path) -> Result<Vec<u8>, CliError> {
+    if source.is_dir() { files::read(&source.join("bundle.yaml")) } else { files::read(source) }
+}

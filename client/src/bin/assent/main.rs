@@ -1,0 +1,126 @@
+//! `assent`: the command line of Assent.
+//!
+//! Exit codes: 0 done (for `evaluate`: allowed), 1 error, 2 wrong usage, 3 not allowed (`evaluate` only).
+
+mod bundle;
+mod cluster;
+mod context;
+mod entries;
+mod evaluate;
+mod export;
+mod files;
+mod identity;
+mod keys;
+mod output;
+mod proofs;
+mod seals;
+mod tenant;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::context::Context;
+use crate::output::CliError;
+
+/// Asks, administers and audits an Assent ledger.
+#[derive(Debug, Parser)]
+#[command(name = "assent", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: context::Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done (evaluate: allowed), 1 error, 2 wrong usage, 3 not allowed (evaluate).
+Errors go to standard error and say whether anything was recorded.
+Connection: --config FILE, $ASSENT_CONFIG or ./.assent/client.toml with the keys endpoints, ca, cert, key, token_file,
+root_key, origin, domain, tenant (paths relative to the file); flags win over the file.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes, endorses and retires keys; development certificates
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Creates the ledger and administers its nodes
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    /// Principals: the agents and people that act
+    #[command(subcommand)]
+    Principal(tenant::Principal),
+    /// Credentials: bearer tokens and their roles
+    #[command(subcommand)]
+    Credential(tenant::Credential),
+    /// Runs
+    #[command(subcommand)]
+    Run(tenant::Run),
+    /// Policy bundles
+    #[command(subcommand)]
+    Bundle(bundle::Bundle),
+    /// Asks whether an action is allowed; records the decision
+    Evaluate(evaluate::Evaluate),
+    /// What became of a request id
+    Status(evaluate::StatusArgs),
+    /// Lists entries
+    Entries(entries::EntriesArgs),
+    /// Shows one entry in full
+    Show(entries::ShowArgs),
+    /// Proves an entry under a co-signed checkpoint; writes a .tlog-proof file
+    Prove(proofs::ProveArgs),
+    /// Checks a .tlog-proof file
+    CheckProof(proofs::CheckProofArgs),
+    /// Receipts
+    #[command(subcommand)]
+    Receipt(proofs::Receipt),
+    /// Lists seals
+    Seals(seals::SealsArgs),
+    /// Seals what is there now
+    Seal(seals::SealArgs),
+    /// Fetches and verifies the newest co-signed checkpoint
+    Checkpoint(seals::CheckpointArgs),
+    /// Copies the ledger's entries, hashes and checkpoint into a folder; goes on where it stopped
+    Export(export::ExportArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::report(&CliError::Failed(format!("cannot start: {error}")), json),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => output::report(&error, json),
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    let context = Context::new(cli.global);
+    match cli.command {
+        Command::Keys(command) => keys::run(&context, command).await,
+        Command::Cluster(command) => cluster::run(&context, command).await,
+        Command::Tenant(command) => tenant::run_tenant(&context, command).await,
+        Command::Principal(command) => tenant::run_principal(&context, command).await,
+        Command::Credential(command) => tenant::run_credential(&context, command).await,
+        Command::Run(command) => tenant::run_run(&context, command).await,
+        Command::Bundle(command) => bundle::run(&context, command).await,
+        Command::Evaluate(args) => return evaluate::run(&context, args).await,
+        Command::Status(args) => evaluate::status(&context, args).await,
+        Command::Entries(args) => entries::list(&context, args).await,
+        Command::Show(args) => entries::show(&context, args).await,
+        Command::Prove(args) => proofs::prove(&context, args).await,
+        Command::CheckProof(args) => proofs::check_proof(&context, args).await,
+        Command::Receipt(command) => proofs::receipt(&context, command).await,
+        Command::Seals(args) => seals::list(&context, args).await,
+        Command::Seal(args) => seals::seal(&context, args).await,
+        Command::Checkpoint(args) => seals::checkpoint(&context, args).await,
+        Command::Export(args) => export::run(&context, args).await,
+    }
+    .map(|()| ExitCode::SUCCESS)
+}

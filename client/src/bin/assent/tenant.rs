@@ -1,0 +1,226 @@
+//! `assent tenant`, `principal`, `credential` and `run`: the administrative commands, each one an entry on the ledger.
+
+use std::path::PathBuf;
+
+use assent_client::v1;
+use assent_ledger::hash::sha256;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::files;
+use crate::output::CliError;
+
+/// Tenant commands.
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// Creates a tenant
+    Create {
+        /// Its name: lower-case letters, digits and . _ -
+        #[arg(value_name = "TENANT")]
+        tenant: String,
+    },
+}
+
+/// Principal commands.
+#[derive(Debug, Subcommand)]
+pub enum Principal {
+    /// Registers an agent or a person
+    Register(RegisterArgs),
+    /// Disables a principal: its requests are denied from then on
+    Disable(SubjectArgs),
+}
+
+/// A new principal.
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    #[command(flatten)]
+    who: SubjectArgs,
+    /// Who answers for it
+    #[arg(long, default_value = "")]
+    owner: String,
+}
+
+/// A principal of a tenant.
+#[derive(Debug, Args)]
+pub struct SubjectArgs {
+    /// The principal, as a rule a SPIFFE id
+    #[arg(value_name = "SUBJECT")]
+    subject: String,
+    /// Its tenant
+    #[arg(long)]
+    tenant: String,
+}
+
+/// Credential commands.
+#[derive(Debug, Subcommand)]
+pub enum Credential {
+    /// Makes a token here and registers its hash; the token itself never leaves this machine
+    Issue(IssueArgs),
+    /// Revokes a credential
+    Revoke {
+        /// Its tenant; - for the system's
+        #[arg(long)]
+        tenant: String,
+        /// Its name
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Roles of credentials.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Role {
+    /// Asks for decisions
+    Agent,
+    /// Administers one tenant
+    TenantAdmin,
+    /// Reads everything
+    Auditor,
+    /// Administers the ledger
+    Operator,
+}
+
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Role::Agent => "agent",
+            Role::TenantAdmin => "tenant-admin",
+            Role::Auditor => "auditor",
+            Role::Operator => "operator",
+        }
+    }
+}
+
+/// A new credential.
+#[derive(Debug, Args)]
+pub struct IssueArgs {
+    /// Its tenant; - for operators and auditors of the ledger
+    #[arg(long)]
+    tenant: String,
+    /// Its name
+    #[arg(long)]
+    name: String,
+    /// What it may do
+    #[arg(long, value_enum)]
+    role: Role,
+    /// The principal that it stands for [default: tenant-wide, the subject is asserted with each request]
+    #[arg(long, default_value = "")]
+    subject: String,
+    /// File for the token, mode 0600
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Run commands.
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// Opens a run
+    Open(RunArgs),
+    /// Closes a run
+    Close(RunArgs),
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// The subject, asserted; only with tenant-wide credentials
+    #[arg(long, default_value = "")]
+    subject: String,
+}
+
+pub async fn run_tenant(context: &Context, command: Tenant) -> Result<(), CliError> {
+    let Tenant::Create { tenant } = command;
+    let request = v1::CreateTenantRequest { tenant: tenant.clone(), ..Default::default() };
+    let answer = context.client()?.create_tenant(request, context.deadline()).await?;
+    recorded(context, &answer, &format!("tenant {tenant} created"))
+}
+
+pub async fn run_principal(context: &Context, command: Principal) -> Result<(), CliError> {
+    let client = context.client()?;
+    match command {
+        Principal::Register(RegisterArgs { who: SubjectArgs { subject, tenant }, owner }) => {
+            let text = format!("principal {subject} of {tenant} registered");
+            let request = v1::RegisterPrincipalRequest { request_id: String::new(), tenant, subject, owner };
+            let answer = client.register_principal(request, context.deadline()).await?;
+            recorded(context, &answer, &text)
+        }
+        Principal::Disable(SubjectArgs { subject, tenant }) => {
+            let text = format!("principal {subject} of {tenant} disabled");
+            let request = v1::DisablePrincipalRequest { request_id: String::new(), tenant, subject };
+            let answer = client.disable_principal(request, context.deadline()).await?;
+            recorded(context, &answer, &text)
+        }
+    }
+}
+
+pub async fn run_credential(context: &Context, command: Credential) -> Result<(), CliError> {
+    match command {
+        Credential::Issue(args) => issue(context, args).await,
+        Credential::Revoke { tenant, name } => {
+            let text = format!("credential {name} of {tenant} revoked");
+            let request = v1::RevokeCredentialRequest { request_id: String::new(), tenant, name };
+            let answer = context.client()?.revoke_credential(request, context.deadline()).await?;
+            recorded(context, &answer, &text)
+        }
+    }
+}
+
+/// The file is written before the hash is registered: a crash in between leaves a token that nobody accepts, never a
+/// credential whose token is lost.
+async fn issue(context: &Context, args: IssueArgs) -> Result<(), CliError> {
+    let client = context.client()?;
+    let line = files::hex_line(&*files::random()?);
+    files::write_secret(&args.out, &line)?;
+    let token_hash = sha256(&[line.trim_ascii_end()]);
+    let IssueArgs { tenant, name, role, subject, out } = args;
+    let text = format!("credential {name} of {tenant} issued for {}, token in {}", role.as_str(), out.display());
+    let request = v1::RegisterCredentialRequest {
+        request_id: String::new(),
+        tenant,
+        name,
+        token_hash: token_hash.as_bytes().to_vec().into(),
+        role: role.as_str().to_owned(),
+        subject,
+    };
+    match client.register_credential(request, context.deadline()).await {
+        Ok(answer) => recorded(context, &answer, &text),
+        Err(error) => {
+            if !error.may_be_recorded() {
+                // Nobody will ever accept this token.
+                let _ = std::fs::remove_file(&out);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+pub async fn run_run(context: &Context, command: Run) -> Result<(), CliError> {
+    let client = context.client()?;
+    match command {
+        Run::Open(RunArgs { run, subject }) => {
+            let text = format!("run {run} opened");
+            let request = v1::OpenRunRequest { request_id: String::new(), run_id: run, subject };
+            recorded(context, &client.open_run(request, context.deadline()).await?, &text)
+        }
+        Run::Close(RunArgs { run, subject }) => {
+            let text = format!("run {run} closed");
+            let request = v1::CloseRunRequest { request_id: String::new(), run_id: run, subject };
+            recorded(context, &client.close_run(request, context.deadline()).await?, &text)
+        }
+    }
+}
+
+/// Reports a command that is on the ledger.
+pub fn recorded(context: &Context, answer: &v1::CommandResponse, text: &str) -> Result<(), CliError> {
+    let value = json!({
+        "first_seq": answer.first_seq.to_string(), "entries": answer.entries, "replayed": answer.replayed,
+    });
+    context.out().emit(&value, || {
+        let again = if answer.replayed { ", known already" } else { "" };
+        format!("{text} (entry {}, {} in all{again})", answer.first_seq, answer.entries)
+    })
+}

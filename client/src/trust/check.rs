@@ -1,0 +1,88 @@
+//! Does the leaf on the record say what the answer says, and is it about what was asked?
+
+use assent_ledger::entry::EntryView;
+use assent_ledger::json::Value;
+use assent_ledger::receipt::VerifiedReceipt;
+
+use super::TrustError;
+use crate::v1;
+
+/// The entry type of decisions.
+const DECISION_KIND: &str = "dare.policy.decision";
+
+/// The answer's fields against the leaf: position, decision id, request id, verdict, codes, run and tenant.
+pub(crate) fn check_response(
+    receipt: &VerifiedReceipt,
+    response: &v1::EvaluateResponse,
+    tenant: Option<&str>,
+) -> Result<(), TrustError> {
+    let view = EntryView::parse(receipt.leaf())?;
+    let body = view.body_value()?;
+    same("type", view.kind, DECISION_KIND)?;
+    same("seq", &view.seq.to_string(), &response.seq.to_string())?;
+    same("decision id", &view.event_id, &response.decision_id)?;
+    same("request id", text(&body, "request_id"), &response.request_id)?;
+    same("verdict", text(&body, "verdict"), verdict_name(response.verdict()))?;
+    same("codes", &recorded_codes(&body), &stated_codes(response))?;
+    if !response.run_id.is_empty() {
+        same("run id", view.run_id.as_deref().unwrap_or_default(), &response.run_id)?;
+    }
+    if let Some(tenant) = tenant {
+        same("tenant", view.tenant, tenant)?;
+    }
+    Ok(())
+}
+
+/// The request's fields against the leaf: tool, environment, and, where the request names them, run, trace and subject;
+/// for the inputs their length and content type (their bytes are committed under a salt).
+pub(crate) fn check_request(receipt: &VerifiedReceipt, request: &v1::EvaluateRequest) -> Result<(), TrustError> {
+    let view = EntryView::parse(receipt.leaf())?;
+    let body = view.body_value()?;
+    same("request id", text(&body, "request_id"), &request.request_id)?;
+    same("tool", text(&body, "tool"), &request.tool)?;
+    same("environment", text(&body, "environment"), &request.environment)?;
+    if !request.run_id.is_empty() {
+        same("run id", view.run_id.as_deref().unwrap_or_default(), &request.run_id)?;
+    }
+    if !request.trace_id.is_empty() {
+        same("trace id", view.trace_id.as_deref().unwrap_or_default(), &request.trace_id)?;
+    }
+    if !request.subject.is_empty() {
+        same("subject", text(&body, "subject"), &request.subject)?;
+    }
+    Ok(())
+}
+
+fn same(field: &'static str, recorded: &str, stated: &str) -> Result<(), TrustError> {
+    if recorded == stated {
+        return Ok(());
+    }
+    Err(TrustError::Disagrees { field, recorded: recorded.to_owned(), stated: stated.to_owned() })
+}
+
+fn text<'a>(body: &'a Value, field: &str) -> &'a str {
+    body.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A verdict's name in leaves; that of an unspecified one matches nothing.
+pub(crate) const fn verdict_name(verdict: v1::Verdict) -> &'static str {
+    match verdict {
+        v1::Verdict::Allow => "allow",
+        v1::Verdict::Deny => "deny",
+        v1::Verdict::Escalate => "escalate",
+        v1::Verdict::Compute => "compute",
+        v1::Verdict::Unspecified => "unspecified",
+    }
+}
+
+fn recorded_codes(body: &Value) -> String {
+    let codes = body.get("codes").and_then(Value::as_list).unwrap_or_default();
+    let numbers: Vec<String> =
+        codes.iter().map(|code| code.as_int().map_or("?".to_owned(), |n| n.to_string())).collect();
+    numbers.join(" ")
+}
+
+fn stated_codes(response: &v1::EvaluateResponse) -> String {
+    let numbers: Vec<String> = response.codes.iter().map(|code| code.number.to_string()).collect();
+    numbers.join(" ")
+}

@@ -1,0 +1,155 @@
+//! From a bundle's source to the compiled bundle: every section read, every reference resolved, every rule indexed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::capability::Principals;
+use super::contract::Contract;
+use super::error::{BundleError, BundleErrorKind, Diagnostics, Position, nearest_hint};
+use super::fields::{Fields, text};
+use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
+use super::pattern::Patterns;
+use super::rules::Rule;
+use super::source::{self, Node};
+use super::tool::Tool;
+use super::{CompiledBundle, bundle_hash, lint};
+
+/// Compiles a bundle's YAML source, or says everything that is wrong with it, in order of lines.
+///
+/// Deterministic and without side effects: the same bytes give the same bundle, the same errors and the same lints.
+pub fn compile(source: &[u8]) -> Result<CompiledBundle, Vec<BundleError>> {
+    let mut d = Diagnostics::default();
+    let bundle = source::parse(source, &mut d).and_then(|root| read_bundle(&root, source, &mut d));
+    d.errors.sort_by_key(|error| (error.line, error.column));
+    match bundle {
+        Some(mut bundle) if d.errors.is_empty() => {
+            lint::lint(&bundle, &mut d);
+            d.lints.sort_by_key(|lint| (lint.line, lint.column, lint.kind));
+            bundle.lints = d.lints;
+            Ok(bundle)
+        }
+        _ => Err(d.errors),
+    }
+}
+
+fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<CompiledBundle> {
+    const KNOWN: [&str; 8] = ["name", "version", "description", "mode", "tools", "principals", "contract", "rules"];
+    const LATER: [&str; 8] =
+        ["rego", "behaviour", "behavior", "budgets", "obligations", "layers", "taint", "approvals"];
+    let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
+    let name = fields.required("name", d).and_then(|node| text(node, "name", d)).map(str::to_owned);
+    let version = fields.required("version", d).and_then(|node| text(node, "version", d)).map(str::to_owned);
+    if let Some(node) = fields.get("description") {
+        text(node, "description", d);
+    }
+    if let Some(node) = fields.get("mode") {
+        read_mode(node, d);
+    }
+    let mut patterns = Patterns::default();
+    let tools = fields.items("tools", TOOLS_MAX, d).iter().filter_map(|item| Tool::read(item, d)).collect();
+    let mut principals = Principals::default();
+    fields.items("principals", PRINCIPALS_MAX, d).iter().for_each(|item| principals.read(item, d));
+    let contract_items = fields.items("contract", CONTRACTS_MAX, d);
+    let contracts: Vec<Contract> =
+        contract_items.iter().filter_map(|item| Contract::read(item, &mut patterns, d)).collect();
+    let rule_items = fields.items("rules", RULES_MAX, d);
+    let mut rules: Vec<Rule> = rule_items.iter().filter_map(|item| Rule::read(item, &mut patterns, d)).collect();
+    let tools = by_name(tools, d);
+    check_ids(&contracts, &rules, d);
+    check_tool_names(&tools, &contracts, &rules, d);
+    // The sort is stable: within a priority the position in the source decides.
+    rules.sort_by_key(|rule| rule.priority);
+    let mut bundle = CompiledBundle {
+        name: name?,
+        version: version?,
+        hash: bundle_hash(source),
+        tools,
+        principals,
+        contracts,
+        rules,
+        lints: Vec::new(),
+    };
+    index(&mut bundle, d);
+    Some(bundle)
+}
+
+fn read_mode(node: &Node, d: &mut Diagnostics) {
+    match text(node, "mode", d) {
+        Some("enforce") | None => {}
+        Some("observe") => {
+            d.unavailable(node.at, "`mode: observe`", "write mode: enforce, the only mode there is here")
+        }
+        Some(other) => {
+            d.error_hint(
+                node.at,
+                BundleErrorKind::InvalidValue,
+                format!("`{other}` is no mode"),
+                "write mode: enforce",
+            );
+        }
+    }
+}
+
+fn by_name(tools: Vec<Tool>, d: &mut Diagnostics) -> BTreeMap<Arc<str>, Tool> {
+    let mut out = BTreeMap::new();
+    for tool in tools {
+        let at = tool.at;
+        if let Some(first) = out.insert(tool.name.clone(), tool) {
+            let message = format!("the tool `{}` is declared in line {} already", first.name, first.at.line);
+            d.error(at, BundleErrorKind::Duplicate, message);
+        }
+    }
+    out
+}
+
+/// Contract rules and policy rules share one space of ids, since decisions name both.
+fn check_ids(contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
+    let mut seen: BTreeMap<&str, Position> = BTreeMap::new();
+    let all = contracts.iter().map(|c| (&*c.id, c.at)).chain(rules.iter().map(|r| (&*r.id, r.at)));
+    for (id, at) in all {
+        if let Some(first) = seen.insert(id, at) {
+            let message = format!("the id `{id}` is taken by the rule in line {}", first.line);
+            d.error(at, BundleErrorKind::Duplicate, message);
+        }
+    }
+}
+
+/// A misspelt tool name would silently switch a deny rule off, so it is an error.
+fn check_tool_names(tools: &BTreeMap<Arc<str>, Tool>, contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
+    let in_contracts = contracts.iter().flat_map(|contract| &contract.tools);
+    let in_rules = rules.iter().flat_map(|rule| rule.tools.iter().flatten());
+    for (at, name) in in_contracts.chain(in_rules) {
+        if !tools.contains_key(name) {
+            let hint = nearest_hint(name, tools.keys().map(|known| &**known));
+            let hint = hint.unwrap_or_else(|| "declare it under `tools`".to_owned());
+            d.error_hint(*at, BundleErrorKind::UnknownName, format!("no tool `{name}` is declared"), &hint);
+        }
+    }
+}
+
+/// Gives every tool the ordered positions of the rules and contract rules that concern it; equal lists are shared.
+fn index(bundle: &mut CompiledBundle, d: &mut Diagnostics) {
+    let CompiledBundle { tools, contracts, rules, .. } = bundle;
+    let mut shared: BTreeSet<Arc<[u32]>> = BTreeSet::new();
+    let mut total = 0usize;
+    for tool in tools.values_mut() {
+        let candidates: Vec<u32> =
+            rules.iter().zip(0u32..).filter(|(rule, _)| rule.concerns(tool)).map(|(_, position)| position).collect();
+        tool.rules = match shared.get(candidates.as_slice()) {
+            Some(list) => list.clone(),
+            None => {
+                let list: Arc<[u32]> = candidates.into();
+                total = total.saturating_add(list.len());
+                shared.insert(list.clone());
+                list
+            }
+        };
+        tool.contracts =
+            contracts.iter().zip(0u32..).filter(|(contract, _)| contract.concerns(tool)).map(|(_, p)| p).collect();
+        if total > CANDIDATES_MAX {
+            let message = format!("tools times rules exceed {CANDIDATES_MAX}, name classes or tools in more rules");
+            d.error(tool.at, BundleErrorKind::TooLarge, message);
+            return;
+        }
+    }
+}

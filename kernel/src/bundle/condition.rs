@@ -1,0 +1,214 @@
+//! One condition on one argument, with the three answers a condition can have.
+
+use core::cell::Cell;
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use super::error::{BundleErrorKind, Diagnostics};
+use super::fields::{number, one_or_many, scalar, text, wrong_type};
+use super::host::{Host, HostPattern, url_host};
+use super::limits::PATTERN_INPUT_BYTES_MAX;
+use super::path::{Directory, segments};
+use super::source::{Node, NodeKind};
+use crate::value::{Number, Value};
+
+/// Most items of a condition's list.
+const ITEMS_MAX: usize = 4_096;
+
+/// What a condition says about an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The argument has the right type and the condition holds.
+    Holds,
+    /// The argument has the right type and the condition does not hold.
+    Fails,
+    /// The argument is missing or wrongly typed, which always counts against the caller.
+    Odd,
+}
+
+impl Check {
+    fn of(holds: bool) -> Check {
+        if holds { Check::Holds } else { Check::Fails }
+    }
+
+    fn not(self) -> Check {
+        match self {
+            Check::Holds => Check::Fails,
+            Check::Fails => Check::Holds,
+            Check::Odd => Check::Odd,
+        }
+    }
+}
+
+/// How a number is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// A condition on one value.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    Matches(Regex),
+    In(Values),
+    NotIn(Values),
+    Compare(Order, Number),
+    HostIn(Vec<HostPattern>),
+    Within(Vec<Directory>),
+}
+
+impl Condition {
+    /// Whether the condition holds for the value, if there is one.
+    pub(super) fn check<'a>(&self, value: Option<&'a Value>, memo: &HostMemo<'a>) -> Check {
+        let Some(value) = value else { return Check::Odd };
+        match self {
+            Condition::Matches(regex) => match value {
+                Value::String(text) if text.len() <= PATTERN_INPUT_BYTES_MAX => Check::of(regex.is_match(text)),
+                _ => Check::Odd,
+            },
+            Condition::In(values) => values.check(value),
+            Condition::NotIn(values) => values.check(value).not(),
+            Condition::Compare(order, bound) => value.as_number().map_or(Check::Odd, |number| {
+                Check::of(match order {
+                    Order::Less => number < bound,
+                    Order::LessOrEqual => number <= bound,
+                    Order::Greater => number > bound,
+                    Order::GreaterOrEqual => number >= bound,
+                })
+            }),
+            Condition::HostIn(hosts) => {
+                memo.host(value).map_or(Check::Odd, |host| Check::of(hosts.iter().any(|pattern| pattern.matches(host))))
+            }
+            Condition::Within(directories) => value
+                .as_str()
+                .and_then(segments)
+                .map_or(Check::Odd, |path| Check::of(directories.iter().any(|directory| directory.holds(&path)))),
+        }
+    }
+}
+
+/// The host that was read last within one evaluation: many rules ask about the same URL, which is read once.
+#[derive(Default)]
+pub(super) struct HostMemo<'a>(Cell<Option<(&'a Value, Option<Host<'a>>)>>);
+
+impl<'a> HostMemo<'a> {
+    fn host(&self, value: &'a Value) -> Option<Host<'a>> {
+        if let Some((known, host)) = self.0.get()
+            && core::ptr::eq(known, value)
+        {
+            return host;
+        }
+        let host = value.as_str().and_then(url_host);
+        self.0.set(Some((value, host)));
+        host
+    }
+}
+
+/// A set of scalars. A value of a type the set has no member of is wrongly typed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Values {
+    texts: BTreeSet<Box<str>>,
+    numbers: BTreeSet<Number>,
+    booleans: BTreeSet<bool>,
+}
+
+impl Values {
+    fn insert(&mut self, value: Value) {
+        match value {
+            Value::String(text) => {
+                self.texts.insert(text.into());
+            }
+            Value::Number(number) => {
+                self.numbers.insert(number);
+            }
+            Value::Bool(boolean) => {
+                self.booleans.insert(boolean);
+            }
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+
+    fn check(&self, value: &Value) -> Check {
+        match value {
+            Value::String(text) if !self.texts.is_empty() => Check::of(self.texts.contains(text.as_str())),
+            Value::Number(number) if !self.numbers.is_empty() => Check::of(self.numbers.contains(number)),
+            Value::Bool(boolean) if !self.booleans.is_empty() => Check::of(self.booleans.contains(boolean)),
+            _ => Check::Odd,
+        }
+    }
+}
+
+/// Reads a list of scalars, or one scalar.
+pub(super) fn read_values(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Values> {
+    let items = one_or_many(node, what, ITEMS_MAX, d);
+    let mut values = Values::default();
+    for item in items {
+        values.insert(scalar(item, what, d)?);
+    }
+    (!items.is_empty()).then_some(values)
+}
+
+/// Reads exactly one scalar as a set.
+pub(super) fn read_value(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Values> {
+    if !matches!(node.kind, NodeKind::Scalar { .. }) {
+        wrong_type(node, what, "one text, number or boolean", d);
+        return None;
+    }
+    read_values(node, what, d)
+}
+
+/// Reads one host or a list of hosts.
+pub(super) fn read_hosts(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Vec<HostPattern>> {
+    let parse = |item: &Node, d: &mut Diagnostics| {
+        let host = HostPattern::parse(text(item, what, d)?);
+        if host.is_none() {
+            let hint = "write the host alone, such as api.example.com, *.example.com or 10.0.0.1";
+            d.error_hint(
+                item.at,
+                BundleErrorKind::InvalidValue,
+                format!("`{what}` lists something that is no host"),
+                hint,
+            );
+        }
+        host
+    };
+    all(one_or_many(node, what, ITEMS_MAX, d), parse, d)
+}
+
+/// Reads one directory or a list of directories.
+pub(super) fn read_directories(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Vec<Directory>> {
+    let parse = |item: &Node, d: &mut Diagnostics| {
+        let directory = Directory::parse(text(item, what, d)?);
+        if directory.is_none() {
+            let hint = "write an absolute path such as /srv/reports; everything beneath it is included";
+            d.error_hint(
+                item.at,
+                BundleErrorKind::InvalidValue,
+                format!("`{what}` lists something that is no directory"),
+                hint,
+            );
+        }
+        directory
+    };
+    all(one_or_many(node, what, ITEMS_MAX, d), parse, d)
+}
+
+/// Reads a bound for a comparison.
+pub(super) fn read_bound(node: &Node, what: &str, order: Order, d: &mut Diagnostics) -> Option<Condition> {
+    Some(Condition::Compare(order, number(node, what, d)?))
+}
+
+/// All items read, or nothing when one of them failed or there are none.
+fn all<T>(
+    items: &[Node],
+    mut read: impl FnMut(&Node, &mut Diagnostics) -> Option<T>,
+    d: &mut Diagnostics,
+) -> Option<Vec<T>> {
+    let read: Vec<Option<T>> = items.iter().map(|item| read(item, d)).collect();
+    let all: Option<Vec<T>> = read.into_iter().collect();
+    all.filter(|items| !items.is_empty())
+}

@@ -1,0 +1,50 @@
+//! Why a call got its verdict, in lines a person can read. Shows names and ids only, never argument values.
+
+use super::CompiledBundle;
+use super::condition::HostMemo;
+use super::evaluate::{Call, at};
+
+impl CompiledBundle {
+    /// The steps of [`CompiledBundle::evaluate`] for this call, one line each, ending with the verdict and its codes.
+    pub fn explain(&self, call: &Call<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        match self.principals.check(call.subject, call.tool, call.args) {
+            Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
+            Err(code) => lines.push(format!("capability: {}", code.description())),
+        }
+        let outcome = self.evaluate(call);
+        if !outcome.codes.iter().any(|code| code.is_structural()) {
+            self.explain_contract(call, &mut lines);
+            self.explain_rules(call, &mut lines);
+        }
+        let codes: Vec<&str> = outcome.codes.iter().map(|code| code.name()).collect();
+        lines.push(format!("verdict: {} ({})", outcome.verdict, codes.join(", ")));
+        lines
+    }
+
+    fn explain_contract(&self, call: &Call<'_>, lines: &mut Vec<String>) {
+        for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
+            let failing: Vec<String> = contract
+                .predicates
+                .iter()
+                .filter(|predicate| !predicate.holds(call.args, &HostMemo::default()))
+                .map(|predicate| format!("`{}` (line {})", predicate.selector, predicate.at.line))
+                .collect();
+            lines.push(match failing.as_slice() {
+                [] => format!("contract {}: holds", contract.id),
+                _ => format!("contract {}: violated by {}", contract.id, failing.join(", ")),
+            });
+        }
+    }
+
+    fn explain_rules(&self, call: &Call<'_>, lines: &mut Vec<String>) {
+        for rule in call.tool.rules.iter().filter_map(|position| at(&self.rules, *position)) {
+            if rule.matches(call.subject, call.args, &HostMemo::default()) {
+                lines.push(format!("rule {} (line {}): matches, decides {}", rule.id, rule.at.line, rule.verdict));
+                return;
+            }
+            lines.push(format!("rule {} (line {}): does not match", rule.id, rule.at.line));
+        }
+        lines.push("rules: none matches".to_owned());
+    }
+}

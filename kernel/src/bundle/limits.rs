@@ -1,0 +1,49 @@
+//! The caps of a policy bundle, and how they relate.
+
+/// Most bytes of a bundle's source.
+pub const SOURCE_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of the source's lists and mappings.
+pub const DEPTH_MAX: usize = 24;
+/// Most nodes (scalars, lists, mappings) in the source.
+pub const NODES_MAX: usize = 200_000;
+/// Most errors reported for one source.
+pub const ERRORS_MAX: usize = 64;
+/// Most tools of a bundle.
+pub const TOOLS_MAX: usize = 2_000;
+/// Most principals of a bundle.
+pub const PRINCIPALS_MAX: usize = 10_000;
+/// Most capabilities of one principal.
+pub const CAPABILITIES_MAX: usize = 256;
+/// Most contract rules of a bundle.
+pub const CONTRACTS_MAX: usize = 2_000;
+/// Most policy rules of a bundle.
+pub const RULES_MAX: usize = 10_000;
+/// Most rule positions over all distinct candidate lists of the tools.
+pub const CANDIDATES_MAX: usize = 4_000_000;
+/// Most bytes of an identifier: tools, classes, actions, rules, contracts.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Most bytes of a free text, an argument selector or a listed value.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Largest priority of a rule.
+pub const PRIORITY_MAX: u64 = 999;
+/// Priority of a rule that names none.
+pub const PRIORITY_DEFAULT: u64 = 500;
+/// Most bytes of one pattern's text.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Most bytes of one compiled pattern.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
+/// Most bytes of one pattern's lazily built automaton.
+pub const PATTERN_CACHE_BYTES_MAX: usize = 128 << 10;
+/// Most distinct patterns of a bundle.
+pub const PATTERNS_MAX: usize = 4_096;
+/// Most bytes of a text a pattern is matched against; a longer one counts as wrongly typed.
+pub const PATTERN_INPUT_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of a URL whose host is read.
+pub const URL_BYTES_MAX: usize = 8_192;
+/// Most bytes of a path that is compared.
+pub const PATH_BYTES_MAX: usize = 4_096;
+
+const _: () = assert!(NAME_BYTES_MAX <= TEXT_BYTES_MAX && PATTERN_BYTES_MAX <= TEXT_BYTES_MAX);
+const _: () = assert!(PATH_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX && URL_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX);
+const _: () = assert!(RULES_MAX <= CANDIDATES_MAX && RULES_MAX <= u32::MAX as usize);
+const _: () = assert!(PATTERN_INPUT_BYTES_MAX <= crate::value::INPUT_BYTES_MAX);

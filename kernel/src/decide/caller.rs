@@ -1,0 +1,73 @@
+//! Who may do what: the role that each command needs, and whether the credential still is what the node took it for.
+
+use assent_ledger::ids::TenantId;
+
+use crate::command::{Caller, Command, CommandBody, Role};
+use crate::refusal::Refusal;
+use crate::state::{Record, StateKey, StateRead};
+
+/// Checks role, tenant and credential of a command's caller.
+pub(super) fn check(state: &impl StateRead, command: &Command) -> Result<(), Refusal> {
+    let caller = &command.caller;
+    let role = caller.role;
+    if !permitted(&command.body).contains(&role) {
+        return Err(Refusal::RoleNotPermitted { role, command: command.body.name() });
+    }
+    match role {
+        Role::Operator | Role::Node if !caller.tenant.is_system() => return Err(Refusal::OtherTenant),
+        Role::TenantAdmin if target(&command.body).is_some_and(|tenant| *tenant != caller.tenant) => {
+            return Err(Refusal::OtherTenant);
+        }
+        _ => {}
+    }
+    // Nodes authenticate each other by certificate, and before the genesis there is no credential: neither has a record.
+    if role == Role::Node || matches!(command.body, CommandBody::Genesis(_)) {
+        return Ok(());
+    }
+    check_credential(state, caller)
+}
+
+const fn permitted(body: &CommandBody) -> &'static [Role] {
+    match body {
+        CommandBody::Genesis(_)
+        | CommandBody::CreateTenant(_)
+        | CommandBody::EndorseKey(_)
+        | CommandBody::RetireKey(_) => &[Role::Operator],
+        CommandBody::RegisterPrincipal { .. }
+        | CommandBody::DisablePrincipal { .. }
+        | CommandBody::RegisterCredential(_)
+        | CommandBody::RevokeCredential { .. }
+        | CommandBody::OfferBundle(_)
+        | CommandBody::ActivateBundle { .. } => &[Role::Operator, Role::TenantAdmin],
+        CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Evaluate(_) => &[Role::Agent],
+        CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
+        CommandBody::Cosigned(_) | CommandBody::Anchored(_) => &[Role::Node],
+    }
+}
+
+/// The tenant that an administrative command is about.
+const fn target(body: &CommandBody) -> Option<&TenantId> {
+    match body {
+        CommandBody::RegisterPrincipal { tenant, .. }
+        | CommandBody::DisablePrincipal { tenant, .. }
+        | CommandBody::RevokeCredential { tenant, .. }
+        | CommandBody::ActivateBundle { tenant, .. } => Some(tenant),
+        CommandBody::RegisterCredential(new) => Some(&new.tenant),
+        CommandBody::OfferBundle(offer) => Some(&offer.tenant),
+        _ => None,
+    }
+}
+
+/// A revocation holds from its entry on, also for commands that were accepted before it and are committed behind it.
+fn check_credential(state: &impl StateRead, caller: &Caller) -> Result<(), Refusal> {
+    let name = state.get(&StateKey::CredentialName(caller.tenant.clone(), caller.credential.clone()));
+    let Some(Record::CredentialName(name)) = name.as_deref() else { return Err(Refusal::CredentialNotValid) };
+    match state.get(&StateKey::Credential(name.token_hash)).as_deref() {
+        Some(Record::Credential(known))
+            if !known.revoked && known.role == caller.role && known.subject == caller.subject =>
+        {
+            Ok(())
+        }
+        _ => Err(Refusal::CredentialNotValid),
+    }
+}

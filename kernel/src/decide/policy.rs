@@ -1,0 +1,63 @@
+//! Policy bundles: compiled when they are offered, so that activating one is a single small entry.
+
+use core::fmt::Write as _;
+
+use assent_ledger::hash::Hash;
+use assent_ledger::ids::TenantId;
+
+use super::Context;
+use crate::bundle::{self, BundleError};
+use crate::command::OfferedSource;
+use crate::event::{BUNDLE_ROLE, BundleActivated, BundleOffered, Event, PayloadIntent};
+use crate::limits::BUNDLE_ERRORS_SHOWN_MAX;
+use crate::refusal::Refusal;
+use crate::state::{Record, StateKey, StateRead};
+
+/// Takes a bundle in if it compiles.
+pub(super) fn offer<S: StateRead>(ctx: &Context<'_, S>, offer: &OfferedSource) -> Result<Vec<Event>, Refusal> {
+    ctx.enabled_tenant(&offer.tenant)?;
+    let hash = bundle::bundle_hash(&offer.source);
+    if ctx.state.get(&StateKey::OfferedBundle(offer.tenant.clone(), hash)).is_some() {
+        return Err(Refusal::BundleExists);
+    }
+    // A source that another tenant offered has compiled already; whether it did is not visible from outside.
+    if ctx.state.get(&StateKey::Bundle(hash)).is_none() {
+        bundle::compile(&offer.source).map_err(|errors| invalid(&errors))?;
+    }
+    let mut event = ctx.event(&offer.tenant, BundleOffered { bundle: hash });
+    let content_type = "application/yaml".to_owned();
+    event.payloads.push(PayloadIntent { role: BUNDLE_ROLE, content_type, bytes: offer.source.clone() });
+    Ok(vec![event])
+}
+
+/// Makes an offered bundle decide.
+pub(super) fn activate<S: StateRead>(
+    ctx: &Context<'_, S>,
+    tenant: &TenantId,
+    environment: &str,
+    bundle: Hash,
+) -> Result<Vec<Event>, Refusal> {
+    ctx.enabled_tenant(tenant)?;
+    if ctx.state.get(&StateKey::OfferedBundle(tenant.clone(), bundle)).is_none() {
+        return Err(Refusal::BundleNotOffered);
+    }
+    let active = ctx.state.get(&StateKey::ActiveBundle(tenant.clone(), environment.to_owned()));
+    let previous = match active.as_deref() {
+        Some(Record::ActiveBundle(active)) => Some(active.bundle),
+        _ => None,
+    };
+    if previous == Some(bundle) {
+        return Err(Refusal::BundleActive);
+    }
+    Ok(vec![ctx.event(tenant, BundleActivated { environment: environment.to_owned(), bundle, previous })])
+}
+
+fn invalid(errors: &[BundleError]) -> Refusal {
+    let mut shown = String::new();
+    for error in errors.iter().take(BUNDLE_ERRORS_SHOWN_MAX) {
+        let newline = if shown.is_empty() { "" } else { "\n" };
+        // Writing to a string cannot fail.
+        let _ = write!(shown, "{newline}{}", error.in_file("bundle"));
+    }
+    Refusal::BundleInvalid { total: errors.len(), shown }
+}

@@ -1,0 +1,127 @@
+//! Events: what a decision records. Each has a typed body with one JSON form, and whose event it is, in whose run.
+
+mod bodies;
+mod decision;
+mod fields;
+
+pub use assent_ledger::seal::BodyError;
+pub use bodies::{
+    BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, PrincipalDisabled,
+    PrincipalRegistered, RunCloseReason, RunClosed, RunOpened, TenantCreated,
+};
+pub use decision::{PolicyDecision, ShownRules};
+
+use assent_ledger::ids::TenantId;
+use assent_ledger::json::Value;
+use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SpanAnchored, SpanCosigned, SpanSealed};
+
+/// One event, before it becomes an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whose event it is; the system's events name no tenant.
+    pub tenant: TenantId,
+    /// Who acted.
+    pub actor: Option<String>,
+    /// The run that it belongs to.
+    pub run_id: Option<String>,
+    /// The caller's trace.
+    pub trace_id: Option<String>,
+    /// What happened.
+    pub body: EventBody,
+    /// What is to be encrypted and committed to.
+    pub payloads: Vec<PayloadIntent>,
+}
+
+/// A payload that an event will commit to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PayloadIntent {
+    /// What it is to the event, such as `input`.
+    pub role: &'static str,
+    /// Media type.
+    pub content_type: String,
+    /// The exact bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl core::fmt::Debug for PayloadIntent {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "PayloadIntent({}, {} bytes)", self.role, self.bytes.len())
+    }
+}
+
+/// Role of the payload that holds a call's arguments.
+pub const INPUT_ROLE: &str = "input";
+/// Role of the payload that holds a bundle's source.
+pub const BUNDLE_ROLE: &str = "bundle";
+
+macro_rules! event_bodies {
+    ($($variant:ident($body:ident),)*) => {
+        /// What happened. Each variant has one event type and one JSON form.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum EventBody {
+            $(#[doc = concat!("See [`", stringify!($body), "`].")] $variant(Box<$body>),)*
+        }
+
+        impl EventBody {
+            /// Every event type.
+            pub const KINDS: &'static [&'static str] = &[$($body::KIND),*];
+
+            /// The event's type.
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(EventBody::$variant(_) => $body::KIND,)*
+                }
+            }
+
+            /// The body as JSON.
+            pub fn to_value(&self) -> Value {
+                match self {
+                    $(EventBody::$variant(body) => body.to_value(),)*
+                }
+            }
+
+            /// Reads the body of an event type strictly; `None` when this kernel does not know the type.
+            pub fn from_value(kind: &str, value: &Value) -> Option<Result<EventBody, BodyError>> {
+                match kind {
+                    $($body::KIND => Some($body::from_value(value).map(|b| EventBody::$variant(Box::new(b)))),)*
+                    _ => None,
+                }
+            }
+        }
+
+        $(impl From<$body> for EventBody {
+            fn from(body: $body) -> EventBody {
+                EventBody::$variant(Box::new(body))
+            }
+        })*
+    };
+}
+
+event_bodies! {
+    LedgerCreated(LedgerCreated),
+    KeyEndorsed(KeyEndorsed),
+    KeyRetired(KeyRetired),
+    TenantCreated(TenantCreated),
+    PrincipalRegistered(PrincipalRegistered),
+    PrincipalDisabled(PrincipalDisabled),
+    CredentialRegistered(CredentialRegistered),
+    CredentialRevoked(CredentialRevoked),
+    BundleOffered(BundleOffered),
+    BundleActivated(BundleActivated),
+    RunOpened(RunOpened),
+    RunClosed(RunClosed),
+    Decision(PolicyDecision),
+    SpanSealed(SpanSealed),
+    SpanCosigned(SpanCosigned),
+    SpanAnchored(SpanAnchored),
+}
+
+impl Event {
+    /// An event without run, trace and payloads.
+    pub fn new(tenant: TenantId, actor: Option<String>, body: impl Into<EventBody>) -> Event {
+        Event { tenant, actor, run_id: None, trace_id: None, body: body.into(), payloads: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! Bodies have one JSON form each and are read back strictly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use assent_ledger::hash::Hash;
+use assent_ledger::json::parse;
+
+use super::*;
+use crate::command::{Agent, RequestId, Role};
+use crate::reason::ReasonCode;
+use crate::verdict::Verdict;
+
+fn bodies() -> Vec<EventBody> {
+    let hash = Hash([3; 32]);
+    let named = NamedTenant { tenant: TenantId::new("acme").unwrap(), blind: [4; 32] };
+    vec![
+        TenantCreated { opaque: hash, named: None }.into(),
+        TenantCreated { opaque: hash, named: Some(named) }.into(),
+        PrincipalRegistered { subject: "s".into(), owner: Some("o".into()) }.into(),
+        PrincipalDisabled { subject: "s".into() }.into(),
+        CredentialRegistered { name: "n".into(), role: Role::TenantAdmin, subject: None, token_hash: hash }.into(),
+        CredentialRevoked { name: "n".into(), token_hash: hash }.into(),
+        BundleOffered { bundle: hash }.into(),
+        BundleActivated { environment: "prod".into(), bundle: hash, previous: Some(hash) }.into(),
+        RunOpened { subject: "s".into(), implicit: true }.into(),
+        RunClosed { subject: "s".into(), reason: RunCloseReason::Idle }.into(),
+        decision().into(),
+    ]
+}
+
+fn decision() -> PolicyDecision {
+    PolicyDecision {
+        agent: Agent { name: Some("a".into()), ..Agent::default() },
+        attested: true,
+        bundle: Some(Hash([5; 32])),
+        codes: vec![ReasonCode::ContractViolated, ReasonCode::RuleDenied],
+        effective: Verdict::Deny,
+        environment: "prod".into(),
+        observe: false,
+        pass_ratio_milli: Some(500),
+        request_commitment: Hash([6; 32]),
+        request_id: RequestId::new(1, [0; 10]),
+        rules: Some(ShownRules { shown: vec!["r".into()], total: 3 }),
+        subject: Some("s".into()),
+        tool: "t".into(),
+        verdict: Verdict::Deny,
+    }
+}
+
+#[test]
+fn bodies_round_trip_and_refuse_what_they_do_not_know() {
+    for body in bodies() {
+        let value = body.to_value();
+        let bytes = value.to_bytes().unwrap();
+        assert_eq!(EventBody::from_value(body.kind(), &parse(&bytes).unwrap()).unwrap().unwrap(), body);
+        let more = value.clone().with("zzz", true);
+        assert!(matches!(EventBody::from_value(body.kind(), &more), Some(Err(BodyError::Unknown { .. }))));
+        assert!(EventBody::KINDS.contains(&body.kind()));
+        let empty = Value::empty_map();
+        assert!(matches!(EventBody::from_value(body.kind(), &empty), Some(Err(BodyError::Missing { .. }))));
+    }
+    assert_eq!(EventBody::from_value("nobody.knows", &Value::empty_map()), None);
+}
+
+#[test]
+fn the_decisions_json_is_frozen() {
+    let text = String::from_utf8(decision().to_value().to_bytes().unwrap()).unwrap();
+    let (five, six) = ("05".repeat(32), "06".repeat(32));
+    assert_eq!(
+        text,
+        format!(
+            r#"{{"agent":{{"name":"a"}},"attested":true,"bundle":"{five}","codes":[300,310],"effective":"deny","environment":"prod","observe":false,"pass_ratio_milli":500,"request_commitment":"{six}","request_id":"00000000-0001-7000-8000-000000000000","rules":{{"shown":["r"],"total":3}},"subject":"s","tool":"t","verdict":"deny"}}"#
+        )
+    );
+}
+
+#[test]
+fn decisions_with_impossible_reasons_are_refused() {
+    for (field, value) in [
+        ("codes", Value::list(Vec::<u32>::new())),
+        ("codes", Value::list([310u32, 300])),
+        ("codes", Value::list([1u32])),
+        ("pass_ratio_milli", Value::from(1_001u32)),
+        ("agent", Value::empty_map()),
+        ("verdict", Value::from("maybe")),
+    ] {
+        let odd = decision().to_value().with(field, value);
+        assert!(PolicyDecision::from_value(&odd).is_err(), "{field}");
+    }
+}

@@ -1,0 +1,56 @@
+//! `evolve`: what an event changes. It reads what the leaf says, and the state; nothing else, so that the state follows from the
+//! leaves. One exception: a bundle's source is the event's payload, addressed by the hash that the leaf carries.
+
+mod ledger;
+mod tenant;
+
+use assent_ledger::ids::{Seq, Time};
+
+use crate::event::{Event, EventBody};
+use crate::state::{Record, StateKey, StateWrite};
+
+/// Where an event's entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryFacts {
+    /// Its position.
+    pub seq: Seq,
+    /// Its time.
+    pub time: Time,
+}
+
+/// Makes an event so.
+pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
+    advance(state, at, event);
+    let tenant = &event.tenant;
+    match &event.body {
+        EventBody::LedgerCreated(body) => ledger::created(state, at, body),
+        EventBody::KeyEndorsed(body) => ledger::endorsed(state, body),
+        EventBody::KeyRetired(body) => ledger::retired(state, body),
+        EventBody::TenantCreated(body) => tenant::created(state, at, body),
+        EventBody::PrincipalRegistered(body) => tenant::principal_registered(state, tenant, body),
+        EventBody::PrincipalDisabled(body) => tenant::principal_disabled(state, tenant, body),
+        EventBody::CredentialRegistered(body) => tenant::credential_registered(state, tenant, body),
+        EventBody::CredentialRevoked(body) => tenant::credential_revoked(state, body),
+        EventBody::BundleOffered(body) => tenant::bundle_offered(state, at, event, body),
+        EventBody::BundleActivated(body) => tenant::bundle_activated(state, tenant, body),
+        EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
+        EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
+        EventBody::Decision(body) => tenant::decided(state, at, event, body),
+        // What these change is all in the progress.
+        EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}
+    }
+}
+
+/// Every entry moves the time; tenants' entries count towards the next seal.
+fn advance(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
+    let mut progress = crate::decide::progress(state);
+    progress.time = at.time;
+    if !event.tenant.is_system() {
+        if progress.span_entries == 0 {
+            progress.span_since = at.time;
+        }
+        progress.span_entries += 1;
+    }
+    ledger::advance_span(&mut progress, at, &event.body);
+    state.put(StateKey::Progress, Record::Progress(progress));
+}

@@ -1,0 +1,51 @@
+//! Every cap of the kernel's commands and state, in one place, with the relations between them checked at compile time.
+
+use assent_ledger::limits as ledger;
+
+/// Version of the decisions that this code makes; recorded in the genesis and in every seal.
+pub const KERNEL_VERSION: u32 = 1;
+
+/// Most commands in one batch (one Raft entry).
+pub const COMMANDS_PER_BATCH_MAX: usize = 4_096;
+/// Longest encoded batch, in bytes.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+/// Most entries that one command makes: an idle run closed, a new one opened, the decision; or a genesis with its endorsements.
+pub const ENTRIES_PER_COMMAND_MAX: usize = 2 + GENESIS_ENDORSEMENTS_MAX;
+/// Longest single text field of a command, in bytes; each field has its own, smaller limit besides.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Longest tool, environment, run id, trace id, credential name and agent field, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest subject of a principal, in bytes.
+pub const SUBJECT_BYTES_MAX: usize = 256;
+/// Longest inputs of one call, in bytes.
+pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
+/// Longest source of a policy bundle, in bytes.
+pub const BUNDLE_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
+/// Most rule ids that a decision's leaf shows; the total is stated beside them.
+pub const RULES_SHOWN_MAX: usize = 8;
+/// Most compile errors that a refused bundle's answer shows; the total is stated beside them.
+pub const BUNDLE_ERRORS_SHOWN_MAX: usize = 8;
+/// Most endorsements in a genesis.
+pub const GENESIS_ENDORSEMENTS_MAX: usize = 64;
+/// Most endorsements and retirements over a ledger's life: each new one is checked against all before it.
+pub const KEY_EVENTS_MAX: usize = 1_024;
+
+/// How long a request id is remembered, in seconds of stamped time.
+pub const REQUEST_WINDOW_SECONDS: u64 = 24 * 3_600;
+/// How far a request id may lie in the future, in seconds.
+pub const REQUEST_FUTURE_SECONDS: u64 = 5 * 60;
+/// Width of one bucket of request ids, in seconds.
+pub const REQUEST_BUCKET_SECONDS: u64 = 60;
+/// Most request ids that are remembered; beyond it the oldest buckets go and the window's start moves up.
+pub const REQUESTS_MAX: u64 = 4_000_000;
+
+/// An implicit run that was idle for longer is closed and a new one opened, in microseconds.
+pub const IMPLICIT_RUN_IDLE_MICROS: u64 = 30 * 60 * 1_000_000;
+
+const _: () = assert!(COMMANDS_PER_BATCH_MAX as u64 * 3 <= ledger::RECEIPT_BATCH_MAX);
+const _: () = assert!(INPUTS_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(BUNDLE_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(NAME_BYTES_MAX <= ledger::ID_BYTES_MAX);
+const _: () = assert!(SUBJECT_BYTES_MAX <= ledger::ACTOR_BYTES_MAX);
+const _: () = assert!(REQUEST_WINDOW_SECONDS.is_multiple_of(REQUEST_BUCKET_SECONDS));
+const _: () = assert!(GENESIS_ENDORSEMENTS_MAX <= KEY_EVENTS_MAX);

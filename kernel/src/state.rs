@@ -1,0 +1,48 @@
+//! The kernel's state: typed keys, typed records, and the views through which decisions read and events write.
+
+pub mod keys;
+mod memory;
+mod overlay;
+mod record;
+
+use std::sync::Arc;
+
+use assent_ledger::hash::Hash;
+
+pub use keys::StateKey;
+pub use memory::MemoryState;
+pub use overlay::Overlay;
+pub use record::Record;
+
+use crate::bundle::CompiledBundle;
+
+/// Changed records, by key; `None` removes.
+pub type Changes = Vec<(StateKey, Option<Arc<Record>>)>;
+
+/// What a decision may read. Reading cannot fail here: a storage error ends the process in the shell, for a replica that
+/// answered it in any other way would decide differently from the rest.
+pub trait StateRead {
+    /// The record under a key.
+    fn get(&self, key: &StateKey) -> Option<Arc<Record>>;
+    /// The compiled form of the bundle whose source the state holds under this hash.
+    fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>>;
+}
+
+/// What an event may change.
+pub trait StateWrite: StateRead {
+    /// Sets the record under a key.
+    fn put(&mut self, key: StateKey, record: Record);
+    /// Removes the record under a key.
+    fn delete(&mut self, key: StateKey);
+    /// Forgets every request of a bucket, whose rows are too many to be named one by one.
+    fn drop_requests(&mut self, bucket: u64);
+}
+
+/// Compiles a stored source. It compiled when it was offered, so that `None` means that it is not there.
+fn compile_stored(record: Option<Arc<Record>>) -> Option<Arc<CompiledBundle>> {
+    let Some(Record::Bundle(bundle)) = record.as_deref() else { return None };
+    crate::bundle::compile(&bundle.source).ok().map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests;

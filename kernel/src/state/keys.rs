@@ -1,0 +1,225 @@
+//! Every key of the state: one number, one file and one record type each. Numbers are append-only.
+//!
+//! A key's bytes are its number, then its parts: names after one byte of length, numbers big-endian, the last text bare.
+
+mod active_bundle;
+mod bundle;
+mod credential;
+mod credential_name;
+mod implicit_run;
+mod keyring;
+mod ledger;
+mod offered_bundle;
+mod principal;
+mod progress;
+mod request;
+mod request_bucket;
+mod request_window;
+mod run;
+mod tenant;
+
+pub use active_bundle::ActiveBundleRecord;
+pub use bundle::BundleRecord;
+pub use credential::CredentialRecord;
+pub use credential_name::CredentialNameRecord;
+pub use implicit_run::ImplicitRunRecord;
+pub use keyring::{KeyEvent, KeyringRecord};
+pub use ledger::LedgerRecord;
+pub use offered_bundle::OfferedBundleRecord;
+pub use principal::PrincipalRecord;
+pub use progress::{CosignedRecord, ProgressRecord};
+pub use request::{DecidedRecord, RequestRecord};
+pub use request_bucket::RequestBucketRecord;
+pub use request_window::RequestWindowRecord;
+pub use run::RunRecord;
+pub use tenant::TenantRecord;
+
+use assent_ledger::hash::Hash;
+use assent_ledger::ids::TenantId;
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::command::RequestId;
+use crate::limits::TEXT_BYTES_MAX;
+
+/// Where a record of the state stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateKey {
+    /// The ledger's parameters.
+    Ledger,
+    /// How far time, seals, cosignatures and anchors have come.
+    Progress,
+    /// Endorsements and retirements, in their order.
+    Keyring,
+    /// Which request ids are remembered.
+    RequestWindow,
+    /// A tenant.
+    Tenant(TenantId),
+    /// A subject of a tenant.
+    Principal(TenantId, String),
+    /// A credential, by the hash of its token.
+    Credential(Hash),
+    /// A credential, by its name.
+    CredentialName(TenantId, String),
+    /// A run.
+    Run(TenantId, String),
+    /// The implicit run of a subject.
+    ImplicitRun(TenantId, String),
+    /// The bundle that decides in an environment.
+    ActiveBundle(TenantId, String),
+    /// That a bundle was offered to a tenant.
+    OfferedBundle(TenantId, Hash),
+    /// A bundle's source, by its hash; shared by all who offered it.
+    Bundle(Hash),
+    /// Digest over the requests of one minute.
+    RequestBucket(u64),
+    /// One remembered request. Not in the state trie: its bucket's digest is.
+    Request {
+        /// The minute of the request id's own time.
+        bucket: u64,
+        /// The caller's tenant.
+        tenant: TenantId,
+        /// Whose id it is, as of `Command::principal`.
+        principal: String,
+        /// The id.
+        id: RequestId,
+    },
+}
+
+const LEDGER: u8 = 1;
+const PROGRESS: u8 = 2;
+const KEYRING: u8 = 3;
+const REQUEST_WINDOW: u8 = 4;
+const TENANT: u8 = 10;
+const PRINCIPAL: u8 = 11;
+const CREDENTIAL: u8 = 12;
+const CREDENTIAL_NAME: u8 = 13;
+const RUN: u8 = 14;
+const IMPLICIT_RUN: u8 = 15;
+const ACTIVE_BUNDLE: u8 = 16;
+const OFFERED_BUNDLE: u8 = 17;
+const BUNDLE: u8 = 18;
+const REQUEST_BUCKET: u8 = 20;
+const REQUEST: u8 = 21;
+
+impl StateKey {
+    /// The number of the key's kind.
+    pub const fn number(&self) -> u8 {
+        match self {
+            StateKey::Ledger => LEDGER,
+            StateKey::Progress => PROGRESS,
+            StateKey::Keyring => KEYRING,
+            StateKey::RequestWindow => REQUEST_WINDOW,
+            StateKey::Tenant(_) => TENANT,
+            StateKey::Principal(..) => PRINCIPAL,
+            StateKey::Credential(_) => CREDENTIAL,
+            StateKey::CredentialName(..) => CREDENTIAL_NAME,
+            StateKey::Run(..) => RUN,
+            StateKey::ImplicitRun(..) => IMPLICIT_RUN,
+            StateKey::ActiveBundle(..) => ACTIVE_BUNDLE,
+            StateKey::OfferedBundle(..) => OFFERED_BUNDLE,
+            StateKey::Bundle(_) => BUNDLE,
+            StateKey::RequestBucket(_) => REQUEST_BUCKET,
+            StateKey::Request { .. } => REQUEST,
+        }
+    }
+
+    /// Whether the state trie holds the record itself. Requests are covered by the digest of their bucket.
+    pub const fn in_trie(&self) -> bool {
+        !matches!(self, StateKey::Request { .. })
+    }
+
+    /// The key's bytes; their order groups a tenant's records and a bucket's requests.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(self.number());
+        match self {
+            StateKey::Ledger | StateKey::Progress | StateKey::Keyring | StateKey::RequestWindow => {}
+            StateKey::Tenant(tenant) => w.fixed(tenant.as_str().as_bytes()),
+            StateKey::Principal(tenant, text)
+            | StateKey::CredentialName(tenant, text)
+            | StateKey::Run(tenant, text)
+            | StateKey::ImplicitRun(tenant, text)
+            | StateKey::ActiveBundle(tenant, text) => {
+                write_tenant(tenant, &mut w);
+                w.fixed(text.as_bytes());
+            }
+            StateKey::OfferedBundle(tenant, hash) => {
+                write_tenant(tenant, &mut w);
+                w.fixed(&hash.0);
+            }
+            StateKey::Credential(hash) | StateKey::Bundle(hash) => w.fixed(&hash.0),
+            StateKey::RequestBucket(bucket) => w.u64(*bucket),
+            StateKey::Request { bucket, tenant, principal, id } => {
+                w.u64(*bucket);
+                write_tenant(tenant, &mut w);
+                w.fixed(id.as_bytes());
+                w.fixed(principal.as_bytes());
+            }
+        }
+        w.finish()
+    }
+
+    /// Reads a key strictly; any bytes are safe.
+    pub fn decode(bytes: &[u8]) -> Result<StateKey, CodecError> {
+        let mut r = Reader::new(bytes);
+        let number = r.u8("a state key")?;
+        let key = match number {
+            LEDGER => StateKey::Ledger,
+            PROGRESS => StateKey::Progress,
+            KEYRING => StateKey::Keyring,
+            REQUEST_WINDOW => StateKey::RequestWindow,
+            TENANT => {
+                let name = r.rest_text("a tenant", TEXT_BYTES_MAX)?;
+                StateKey::Tenant(TenantId::new(name).map_err(|_| CodecError::Invalid { what: "a tenant" })?)
+            }
+            PRINCIPAL => StateKey::Principal(read_tenant(&mut r)?, read_name(&mut r)?),
+            CREDENTIAL => StateKey::Credential(r.hash("a token hash")?),
+            CREDENTIAL_NAME => StateKey::CredentialName(read_tenant(&mut r)?, read_name(&mut r)?),
+            RUN => StateKey::Run(read_tenant(&mut r)?, read_name(&mut r)?),
+            IMPLICIT_RUN => StateKey::ImplicitRun(read_tenant(&mut r)?, read_name(&mut r)?),
+            ACTIVE_BUNDLE => StateKey::ActiveBundle(read_tenant(&mut r)?, read_name(&mut r)?),
+            OFFERED_BUNDLE => StateKey::OfferedBundle(read_tenant(&mut r)?, r.hash("a bundle")?),
+            BUNDLE => StateKey::Bundle(r.hash("a bundle")?),
+            REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
+            REQUEST => read_request(&mut r)?,
+            _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),
+        };
+        r.finish()?;
+        Ok(key)
+    }
+
+    /// What the encoded keys of a bucket's requests start with, and no other key does.
+    pub fn request_prefix(bucket: u64) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(REQUEST);
+        w.u64(bucket);
+        w.finish()
+    }
+}
+
+fn write_tenant(tenant: &TenantId, w: &mut Writer) {
+    // A tenant's name has at most 64 bytes.
+    w.u8(u8::try_from(tenant.as_str().len()).unwrap_or(u8::MAX));
+    w.fixed(tenant.as_str().as_bytes());
+}
+
+fn read_tenant(r: &mut Reader<'_>) -> Result<TenantId, CodecError> {
+    let what = "a tenant";
+    let length = usize::from(r.u8(what)?);
+    let name = core::str::from_utf8(r.take(length, what)?).map_err(|_| CodecError::Invalid { what })?;
+    TenantId::new(name).map_err(|_| CodecError::Invalid { what })
+}
+
+fn read_name(r: &mut Reader<'_>) -> Result<String, CodecError> {
+    r.rest_text("a name", TEXT_BYTES_MAX)
+}
+
+fn read_request(r: &mut Reader<'_>) -> Result<StateKey, CodecError> {
+    let bucket = r.u64("a bucket")?;
+    let tenant = read_tenant(r)?;
+    let what = "a request id";
+    let id = RequestId::from_bytes(r.fixed(what)?).map_err(|_| CodecError::Invalid { what })?;
+    Ok(StateKey::Request { bucket, tenant, id, principal: r.rest_text("a principal", 2 * TEXT_BYTES_MAX)? })
+}
+
+const _: () = assert!(assent_ledger::limits::TENANT_BYTES_MAX <= u8::MAX as usize);

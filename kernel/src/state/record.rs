@@ -1,0 +1,72 @@
+//! Any record of the state, with its bytes.
+
+use super::keys::{
+    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, ImplicitRunRecord, KeyringRecord,
+    LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord,
+    RequestWindowRecord, RunRecord, StateKey, TenantRecord,
+};
+use crate::codec::{CodecError, Reader, Writer};
+
+/// How one kind of record is written. The version comes first in the bytes.
+pub(super) trait RecordCodec: Sized {
+    const VERSION: u8;
+    fn write(&self, w: &mut Writer);
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError>;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::versioned(Self::VERSION);
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, "a state record", Self::VERSION)?;
+        let record = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(record)
+    }
+}
+
+macro_rules! records {
+    ($($variant:ident($record:ident) for ($key:pat);)*) => {
+        /// A record of the state; its kind is that of its key.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Record {
+            $(#[doc = concat!("See [`", stringify!($record), "`].")] $variant($record),)*
+        }
+
+        impl Record {
+            /// The record's bytes.
+            pub fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Record::$variant(record) => record.encode(),)*
+                }
+            }
+
+            /// Reads the record that stands under `key`; any bytes are safe.
+            pub fn decode(key: &StateKey, bytes: &[u8]) -> Result<Record, CodecError> {
+                match key {
+                    $($key => $record::decode(bytes).map(Record::$variant),)*
+                }
+            }
+        }
+    };
+}
+
+records! {
+    Ledger(LedgerRecord) for (StateKey::Ledger);
+    Progress(ProgressRecord) for (StateKey::Progress);
+    Keyring(KeyringRecord) for (StateKey::Keyring);
+    RequestWindow(RequestWindowRecord) for (StateKey::RequestWindow);
+    Tenant(TenantRecord) for (StateKey::Tenant(_));
+    Principal(PrincipalRecord) for (StateKey::Principal(..));
+    Credential(CredentialRecord) for (StateKey::Credential(_));
+    CredentialName(CredentialNameRecord) for (StateKey::CredentialName(..));
+    Run(RunRecord) for (StateKey::Run(..));
+    ImplicitRun(ImplicitRunRecord) for (StateKey::ImplicitRun(..));
+    ActiveBundle(ActiveBundleRecord) for (StateKey::ActiveBundle(..));
+    OfferedBundle(OfferedBundleRecord) for (StateKey::OfferedBundle(..));
+    Bundle(BundleRecord) for (StateKey::Bundle(_));
+    RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
+    Request(RequestRecord) for (StateKey::Request { .. });
+}

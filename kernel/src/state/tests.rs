@@ -1,0 +1,140 @@
+//! Keys and records round-trip, and each kind of key has bytes of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use assent_ledger::ids::{Seq, TenantId, Time};
+use proptest::prelude::*;
+
+use super::keys::*;
+use super::*;
+use crate::command::{RequestId, Role};
+use crate::reason::ReasonCode;
+use crate::verdict::Verdict;
+
+fn hashes() -> impl Strategy<Value = Hash> {
+    any::<[u8; 32]>().prop_map(Hash)
+}
+
+fn tenants() -> impl Strategy<Value = TenantId> {
+    "[a-z0-9._-]{1,64}".prop_map(|name| TenantId::new(name).unwrap())
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._:/@#-]{1,128}"
+}
+
+fn keys() -> impl Strategy<Value = StateKey> {
+    prop_oneof![
+        Just(StateKey::Ledger),
+        Just(StateKey::Progress),
+        Just(StateKey::Keyring),
+        Just(StateKey::RequestWindow),
+        tenants().prop_map(StateKey::Tenant),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Principal(t, s)),
+        hashes().prop_map(StateKey::Credential),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::CredentialName(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Run(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::ImplicitRun(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::ActiveBundle(t, s)),
+        (tenants(), hashes()).prop_map(|(t, h)| StateKey::OfferedBundle(t, h)),
+        hashes().prop_map(StateKey::Bundle),
+        any::<u64>().prop_map(StateKey::RequestBucket),
+        (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
+            |(bucket, tenant, principal, millis, random)| {
+                let id = RequestId::new(millis >> 16, random);
+                StateKey::Request { bucket, tenant, principal, id }
+            }
+        ),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn keys_round_trip_and_differ(a in keys(), b in keys(), noise in proptest::collection::vec(any::<u8>(), 0..120)) {
+        prop_assert_eq!(StateKey::decode(&a.encode()).unwrap(), a.clone());
+        prop_assert_eq!(a == b, a.encode() == b.encode());
+        if let StateKey::Request { bucket, .. } = &a {
+            prop_assert!(a.encode().starts_with(&StateKey::request_prefix(*bucket)));
+        }
+        if let Ok(key) = StateKey::decode(&noise) {
+            prop_assert_eq!(key.encode(), noise.clone());
+        }
+        let _ = Record::decode(&a, &noise);
+    }
+
+    #[test]
+    fn records_round_trip(n: u64, m: u32, flag: bool, hash in hashes(), text in texts(), tenant in tenants()) {
+        let id = RequestId::new(n >> 16, [7; 10]);
+        let decided = DecidedRecord {
+            decision_id: text.clone(),
+            run_id: flag.then(|| text.clone()),
+            verdict: Verdict::Deny,
+            codes: vec![ReasonCode::RuleDenied, ReasonCode::PolicyError],
+            request_salt: hash.0,
+        };
+        let request =
+            RequestRecord { content: hash, first_seq: Seq(n), count: m % 60, order: n, decided: flag.then_some(decided) };
+        let subject = flag.then(|| text.clone());
+        let cosigned = flag.then_some(CosignedRecord { size: n.wrapping_add(1).into_size(), checkpoint: hash, manifest: hash });
+        let name = |t: &TenantId| (t.clone(), text.clone());
+        let ((t1, s1), (t2, s2), (t3, s3)) = (name(&tenant), name(&tenant), name(&tenant));
+        let credential =
+            CredentialRecord { tenant: tenant.clone(), name: text.clone(), role: Role::Agent, subject, revoked: flag };
+        let progress = ProgressRecord { time: Time(n), span_entries: n, cosigned, ..ProgressRecord::default() };
+        let rows = [
+            (StateKey::Progress, Record::Progress(progress)),
+            (StateKey::Credential(hash), Record::Credential(credential)),
+            (StateKey::Run(t1, s1), Record::Run(RunRecord { subject: text.clone(), implicit: flag, opened: Time(n), closed: !flag })),
+            (StateKey::ImplicitRun(t2, s2), Record::ImplicitRun(ImplicitRunRecord { run_id: text.clone(), last: Time(n) })),
+            (StateKey::Principal(t3, s3), Record::Principal(PrincipalRecord { owner: None, disabled: flag })),
+            (StateKey::Tenant(tenant.clone()), Record::Tenant(TenantRecord { blind: hash.0, opaque: hash, disabled: flag, created: Time(n) })),
+            (StateKey::Bundle(hash), Record::Bundle(BundleRecord { source: text.clone().into_bytes() })),
+            (StateKey::RequestBucket(n), Record::RequestBucket(RequestBucketRecord { count: n, digest: hash })),
+            (StateKey::RequestWindow, Record::RequestWindow(RequestWindowRecord { oldest: n, newest: n, count: n })),
+            (StateKey::Request { bucket: n, tenant, principal: text, id }, Record::Request(request)),
+        ];
+        for (key, record) in rows {
+            prop_assert_eq!(Record::decode(&key, &record.encode()).unwrap(), record);
+        }
+    }
+}
+
+trait IntoSize {
+    fn into_size(self) -> assent_ledger::ids::TreeSize;
+}
+
+impl IntoSize for u64 {
+    fn into_size(self) -> assent_ledger::ids::TreeSize {
+        assent_ledger::ids::TreeSize(self)
+    }
+}
+
+#[test]
+fn the_numbers_of_keys_are_frozen() {
+    let tenant = || TenantId::new("ab").unwrap();
+    assert_eq!(StateKey::Ledger.encode(), [1]);
+    assert_eq!(StateKey::Principal(tenant(), "x".into()).encode(), [11, 2, b'a', b'b', b'x']);
+    assert_eq!(StateKey::Run(tenant(), "x".into()).encode(), [14, 2, b'a', b'b', b'x']);
+    assert_eq!(StateKey::RequestBucket(1).encode(), [20, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(StateKey::request_prefix(1), [21, 0, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+#[test]
+fn a_rolled_back_command_leaves_the_overlay_as_it_was() {
+    let base = MemoryState::new();
+    let mut overlay = Overlay::new(&base);
+    let put = |overlay: &mut Overlay<'_, MemoryState>, n: u64| {
+        let bundle = Record::ActiveBundle(ActiveBundleRecord { bundle: Hash([n as u8; 32]) });
+        overlay.put(StateKey::RequestBucket(n), bundle);
+    };
+    put(&mut overlay, 1);
+    overlay.savepoint();
+    put(&mut overlay, 1);
+    put(&mut overlay, 2);
+    overlay.delete(StateKey::RequestBucket(1));
+    overlay.drop_requests(5);
+    overlay.rollback();
+    assert!(overlay.get(&StateKey::RequestBucket(1)).is_some());
+    assert!(overlay.get(&StateKey::RequestBucket(2)).is_none());
+    let (changes, dropped) = overlay.into_changes();
+    assert_eq!((changes.len(), dropped.len()), (1, 0));
+}

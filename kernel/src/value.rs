@@ -1,0 +1,120 @@
+//! The inputs of a call: strict JSON, exact numbers, objects without duplicate keys.
+//!
+//! The order of an object's members never matters: they are kept sorted by name.
+
+mod number;
+mod parse;
+
+pub use number::{Number, NumberError};
+pub use parse::{ValueError, parse, parse_object};
+
+/// Most bytes of one JSON text.
+pub const INPUT_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of arrays and objects.
+pub const INPUT_DEPTH_MAX: usize = 32;
+/// Most values (scalars, arrays and objects together) in one JSON text.
+pub const INPUT_VALUES_MAX: usize = 65_536;
+
+/// One JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, compared exactly.
+    Number(Number),
+    /// A string of Unicode scalar values.
+    String(String),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object.
+    Object(Object),
+}
+
+impl Value {
+    /// The JSON name of the value's type.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        }
+    }
+
+    /// The text of a string value.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number of a number value.
+    pub const fn as_number(&self) -> Option<&Number> {
+        match self {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The member (of an object) or element (of an array) that one decoded JSON pointer step names.
+    pub fn child(&self, step: &str) -> Option<&Value> {
+        match self {
+            Value::Object(object) => object.get(step),
+            Value::Array(elements) => array_index(step).and_then(|index| elements.get(index)),
+            _ => None,
+        }
+    }
+}
+
+/// An array index as RFC 6901 writes it: decimal, no sign, no leading zero.
+fn array_index(step: &str) -> Option<usize> {
+    let canonical = step == "0" || (!step.starts_with('0') && step.bytes().all(|b| b.is_ascii_digit()));
+    if canonical { step.parse().ok() } else { None }
+}
+
+/// A JSON object: members sorted by the bytes of their names, every name once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Object {
+    members: Vec<(String, Value)>,
+}
+
+impl Object {
+    /// Sorts the members; the first name that occurs twice is the error.
+    pub fn new(mut members: Vec<(String, Value)>) -> Result<Object, String> {
+        members.sort_by(|a, b| a.0.cmp(&b.0));
+        let twice = members.windows(2).find_map(|pair| match pair {
+            [a, b] if a.0 == b.0 => Some(a.0.clone()),
+            _ => None,
+        });
+        match twice {
+            Some(name) => Err(name),
+            None => Ok(Object { members }),
+        }
+    }
+
+    /// The member with this name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let index = self.members.binary_search_by(|member| member.0.as_str().cmp(name)).ok()?;
+        self.members.get(index).map(|member| &member.1)
+    }
+
+    /// The members in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.members.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}

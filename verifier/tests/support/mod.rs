@@ -1,0 +1,3 @@
+//! Shared by the verifier's tests.
+
+pub mod ledger_builder;
