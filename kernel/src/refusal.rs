@@ -151,6 +151,11 @@ refusals! {
     StaleAnchored = 82, "STALE_ANCHORED", "only the last cosigned checkpoint can be anchored, and only once; nothing was recorded";
     /// The span holds as many entries as one may; it has to be sealed first.
     SpanFull = 83, "SPAN_FULL", "the open span is full; wait for the seal; nothing was recorded";
+    /// The last seal is not cosigned yet.
+    SealPending {
+        /// Size of the last sealed checkpoint.
+        sealed: TreeSize,
+    } = 84, "SEAL_PENDING", "size {sealed} is being cosigned; seal again when it is; nothing was recorded";
 }
 
 #[cfg(test)]

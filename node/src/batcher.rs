@@ -148,7 +148,7 @@ async fn propose(
     };
     let Some(batch) = applied else {
         for reply in replies {
-            let _ = reply.send(Err(ApiError::fenced("the command was committed but not applied here")));
+            let _ = reply.send(Err(ApiError::unknown("the command was committed but not applied here")));
         }
         return;
     };
@@ -161,9 +161,10 @@ async fn propose(
 
 fn api_error(error: &RaftError<TypeConfig, ClientWriteError<TypeConfig>>) -> ApiError {
     match error {
-        // openraft gives this error also to entries of a leader that was deposed while they were under way, so the entry may yet be
-        // committed by the next leader: the outcome is unknown.
-        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => {
+        // Rejected before it was appended: nothing happened.
+        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => ApiError::no_leader(),
+        // Discarded here while another leader's log was taken over; an earlier copy may yet be committed by that leader.
+        RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) => {
             ApiError::unknown("the leader changed while the command was under way")
         }
         other => ApiError::unknown(format!("consensus: {other}")),

@@ -145,12 +145,20 @@ impl fmt::Display for ApiError {
 
 impl From<&Refusal> for ApiError {
     fn from(refusal: &Refusal) -> Self {
-        let grpc = match refusal.name() {
-            "ROLE_NOT_PERMITTED" | "TENANT_NOT_PERMITTED" => Code::PermissionDenied,
-            "REQUEST_ID_REUSED" => Code::AlreadyExists,
-            _ => Code::FailedPrecondition,
+        use WriteOutcome::{NotAccepted, Refused};
+        let (grpc, write, retry_after_ms) = match refusal {
+            Refusal::Malformed { .. } => (Code::InvalidArgument, Refused, 0),
+            Refusal::CredentialNotValid => (Code::Unauthenticated, Refused, 0),
+            Refusal::OtherTenant | Refusal::RoleNotPermitted { .. } => (Code::PermissionDenied, Refused, 0),
+            Refusal::RequestIdReused => (Code::AlreadyExists, Refused, 0),
+            // What only has to wait is told apart from what would be refused again.
+            Refusal::SealPending { .. } | Refusal::SpanFull => (Code::Unavailable, NotAccepted, 100),
+            _ => (Code::FailedPrecondition, Refused, 0),
         };
-        Self::new(refusal.name(), grpc, WriteOutcome::Refused, refusal.to_string(), 0)
+        // Every message ends by saying what happened to the write; the kernel's own texts do so, too.
+        let text = refusal.to_string();
+        let text = text.strip_suffix("; nothing was recorded").unwrap_or(&text);
+        Self::new(refusal.name(), grpc, write, text.to_owned(), retry_after_ms)
     }
 }
 

@@ -41,7 +41,9 @@ pub(crate) fn check_request(receipt: &VerifiedReceipt, request: &v1::EvaluateReq
     same("request id", text(&body, "request_id"), &request.request_id)?;
     same("tool", text(&body, "tool"), &request.tool)?;
     same("environment", text(&body, "environment"), &request.environment)?;
-    if !request.run_id.is_empty() {
+    // A call that is denied before its run is looked at, such as a stranger's, has no run on the record.
+    let stopped_early = view.run_id.is_none() && text(&body, "verdict") == "deny";
+    if !request.run_id.is_empty() && !stopped_early {
         same("run id", view.run_id.as_deref().unwrap_or_default(), &request.run_id)?;
     }
     if !request.trace_id.is_empty() {

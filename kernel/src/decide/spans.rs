@@ -14,9 +14,14 @@ pub(super) fn seal<S: StateRead>(
     reason: SealReason,
     expected_start: TreeSize,
 ) -> Result<SealIntent, Refusal> {
-    let span_start = progress(ctx.state).span_start;
+    let progress = progress(ctx.state);
+    let span_start = progress.span_start;
     if expected_start.0 != span_start.0 {
         return Err(Refusal::StaleSeal { span_start });
+    }
+    // Only the last seal can be cosigned: a second one would leave a span that no archive could ever close.
+    if progress.cosigned.as_ref().map_or(TreeSize(0), |last| last.size) < progress.sealed {
+        return Err(Refusal::SealPending { sealed: progress.sealed });
     }
     Ok(SealIntent { reason, span_start })
 }

@@ -16,18 +16,7 @@ pub const RETRY_KEY: &str = "assent-retry-after-ms";
 
 /// The kernel refused a command: its name and its words.
 pub fn refused(refusal: &Refusal) -> ApiError {
-    let text = refusal.to_string();
-    // The table of errors ends every message by saying what happened to the write; the kernel's texts do so, too.
-    let text = text.strip_suffix("; nothing was recorded").unwrap_or(&text);
-    let mut error = match refusal {
-        Refusal::Malformed { .. } => ApiError::malformed(text),
-        Refusal::CredentialNotValid => ApiError::unauthenticated(text),
-        Refusal::OtherTenant => ApiError::forbidden(text),
-        _ => ApiError::from(refusal),
-    };
-    error.code = refusal.name();
-    error.message = text.to_owned();
-    error
+    ApiError::from(refusal)
 }
 
 /// Something failed after the command was committed, so that its caller must not take it for undone.

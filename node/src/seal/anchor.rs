@@ -3,7 +3,8 @@
 //! The storage is reached through `object_store`; a local directory with fsync is the default. Every step can be repeated: the bytes are
 //! the same each time, because the cosignatures and the manifest's digest were committed before the first upload.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assent_ledger::archive::{ObjectName, SpanName, SpanObject, ledger_prefix};
@@ -41,6 +42,7 @@ pub enum AnchorError {
 #[derive(Clone)]
 pub struct AnchorTarget {
     store: Arc<dyn ObjectStore>,
+    directory: PathBuf,
     uri: String,
     prefix: String,
 }
@@ -58,7 +60,7 @@ impl AnchorTarget {
         // Only the last folder's name: a leaf lives for ever and should not tell a machine's layout.
         let name = directory.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let name: String = name.chars().filter(char::is_ascii_graphic).collect();
-        Ok(AnchorTarget { store: Arc::new(store), uri: format!("file:{name}/{prefix}"), prefix })
+        Ok(AnchorTarget { store: Arc::new(store), directory, uri: format!("file:{name}/{prefix}"), prefix })
     }
 
     /// Where spans go, without credentials.
@@ -74,8 +76,8 @@ impl AnchorTarget {
 
     /// Writes one object, or makes sure that the same bytes are there.
     ///
-    /// A crash before the put leaves nothing, one within it nothing visible (the local store links a finished file, object storage shows
-    /// whole objects only), one after it the object, which the retry compares.
+    /// A crash before the put leaves nothing, one within it no object (the local store links a finished file and may leave the unlinked
+    /// one, see [`AnchorTarget::sweep`]; object storage shows whole objects only), one after it the object, which the retry compares.
     pub async fn put(&self, span: SpanName, object: SpanObject, bytes: Bytes) -> Result<(), AnchorError> {
         let name = ObjectName { prefix: self.prefix.clone(), span, object }.to_string();
         let path = ObjectPath::parse(&name).map_err(|_| AnchorError::Path(name.clone()))?;
@@ -89,9 +91,36 @@ impl AnchorTarget {
         }
     }
 
+    /// Deletes what interrupted puts left beside a span's objects, once these are all there.
+    ///
+    /// The local store writes `<object>#<number>` and links it to its name; a process that is killed in between leaves it, and an auditor
+    /// would find a file that the manifest does not list. Another node that is just putting the same object loses its unlinked file
+    /// and tries again. A crash before or within this leaves the span to be uploaded, compared and swept again.
+    pub async fn sweep(&self, span: SpanName) -> Result<(), AnchorError> {
+        let folder = self.directory.join(&self.prefix).join("spans").join(span.to_string());
+        let swept = tokio::task::spawn_blocking(move || remove_leftovers(&folder)).await.map_err(io::Error::other);
+        swept.flatten().map_err(|e| object_store::Error::Generic { store: "directory", source: Box::new(e) }.into())
+    }
+
     async fn read(&self, path: &ObjectPath) -> Result<Bytes, AnchorError> {
         Ok(self.store.get(path).await?.bytes().await?)
     }
+}
+
+/// Removes the local store's unlinked files below a folder; objects' own names have no `#`.
+fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_leftovers(&entry.path())?;
+        } else if entry.file_name().to_string_lossy().contains('#') {
+            match std::fs::remove_file(entry.path()) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -112,5 +141,20 @@ mod tests {
         let error = target.put(span, SpanObject::Leaves, two).await.unwrap_err();
         assert!(matches!(error, AnchorError::Conflict { .. }), "{error}");
         assert!(!target.is_empty().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_upload_left_is_swept_and_objects_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = AnchorTarget::local(folder.path(), &Origin::new("assent.test/one").unwrap()).unwrap();
+        let span = SpanName { start: Seq(0), end: TreeSize(3) };
+        target.put(span, SpanObject::Leaves, Bytes::from_static(b"one")).await.unwrap();
+        let place = folder.path().join("assent.test_one/spans").join(span.to_string());
+        std::fs::create_dir(place.join("tenants")).unwrap();
+        std::fs::write(place.join("tenants/map#1"), "ha").unwrap();
+        std::fs::write(place.join("manifest#2"), "").unwrap();
+        target.sweep(span).await.unwrap();
+        assert!(!place.join("tenants/map#1").exists() && !place.join("manifest#2").exists());
+        assert_eq!(std::fs::read(place.join("leaves")).unwrap(), b"one");
     }
 }

@@ -310,6 +310,7 @@ async fn upload(node: &Node, row: &SealRow) -> Result<SpanAnchored, SealError> {
     }
     target.put(span, SpanObject::Checkpoint, checkpoint.to_bytes().into()).await?;
     target.put(span, SpanObject::Manifest, objects.manifest.to_bytes().into()).await?;
+    target.sweep(span).await?;
     Ok(SpanAnchored {
         checkpoint: chosen.checkpoint,
         manifest: chosen.manifest,

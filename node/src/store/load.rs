@@ -89,8 +89,11 @@ fn tenant_heads(db: &Db) -> Result<BTreeMap<TenantId, assent_ledger::chain::Tena
     Ok(heads)
 }
 
-/// Every record of the state, as bytes.
-fn records(db: &Db) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LoadError> {
+/// A key and a record of the state, as bytes.
+type StateRow = (Vec<u8>, Vec<u8>);
+
+/// Every record of the state.
+fn records(db: &Db) -> Result<Vec<StateRow>, LoadError> {
     let rows = db.scan(Column::State, &[], &[])?;
     Ok(rows.map(|row| row.map(|(key, value)| (key.into_vec(), value.into_vec()))).collect::<Result<_, _>>()?)
 }

@@ -18,8 +18,8 @@ pub struct Binaries {
 impl Binaries {
     /// The programs beside the running one. A test binary lies one folder deeper, in `deps`.
     pub fn find() -> Result<Self> {
-        let own = std::env::current_exe()
-            .map_err(|e| DemoError::new(format!("cannot tell where this program lies: {e}")))?;
+        let own =
+            std::env::current_exe().map_err(|e| DemoError::new(format!("cannot tell where this program lies: {e}")))?;
         let folder = own.parent().unwrap_or(Path::new("."));
         let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
         Self::in_folder(folder)
@@ -37,7 +37,11 @@ impl Binaries {
                 ))),
             }
         };
-        Ok(Binaries { assentd: program("assentd")?, assent: program("assent")?, assent_verify: program("assent-verify")? })
+        Ok(Binaries {
+            assentd: program("assentd")?,
+            assent: program("assent")?,
+            assent_verify: program("assent-verify")?,
+        })
     }
 }
 

@@ -159,11 +159,12 @@ pub async fn read_ledger(client: &Client) -> Result<(Ledger, u64)> {
     let size = checkpoint.size().0;
     match ledger.root(size) {
         Some(root) if root == *checkpoint.root() => Ok((ledger, size)),
-        Some(root) => Err(DemoError::new(format!("the leaves make root {root} at size {size}, signed is {}", checkpoint.root()))),
+        Some(root) => {
+            Err(DemoError::new(format!("the leaves make root {root} at size {size}, signed is {}", checkpoint.root())))
+        }
         None => Err(DemoError::new(format!("the node gave fewer entries than the checkpoint's {size}"))),
     }
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

@@ -106,14 +106,27 @@ pub async fn drive(
     }
     drop(answers);
     let mut keeper = Keeper::new(workload, &options.receipts)?;
-    while let Some(answer) = incoming.recv().await {
-        keeper.keep(answer)?;
-        progress.send_replace(keeper.progress);
+    loop {
+        tokio::select! {
+            answer = incoming.recv() => match answer {
+                Some(answer) => {
+                    keeper.keep(answer)?;
+                    progress.send_replace(keeper.progress);
+                }
+                None => break,
+            },
+            // A worker that failed ends the drive at once.
+            Some(worker) = workers.join_next() => ended(worker)?,
+        }
     }
     while let Some(worker) = workers.join_next().await {
-        worker.map_err(|e| DemoError::new(format!("a worker failed: {e}")))??;
+        ended(worker)?;
     }
     keeper.finish(begun.elapsed())
+}
+
+fn ended(worker: core::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    worker.map_err(|e| DemoError::new(format!("a worker failed: {e}")))?
 }
 
 /// One worker: sends what its lane gives, a round at a time.
@@ -204,7 +217,13 @@ impl Keeper {
     fn new(workload: Arc<Workload>, path: &Path) -> Result<Self> {
         let file = File::create(path).map_err(|e| DemoError::at(path, e))?;
         let receipts = BufWriter::new(file);
-        Ok(Keeper { workload, receipts, path: path.to_owned(), outcome: Outcome::default(), progress: Progress::default() })
+        Ok(Keeper {
+            workload,
+            receipts,
+            path: path.to_owned(),
+            outcome: Outcome::default(),
+            progress: Progress::default(),
+        })
     }
 
     fn keep(&mut self, answer: Answer) -> Result<()> {

@@ -136,5 +136,4 @@ fn until_quote(bytes: &[u8], from: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "forge_tests.rs"]
 mod tests;

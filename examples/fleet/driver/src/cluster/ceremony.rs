@@ -48,7 +48,7 @@ impl Cluster {
     }
 
     /// Creates the ledger on the started nodes and waits until every one has it.
-    pub(super) async fn found(&mut self, spec: &ClusterSpec) -> Result<()> {
+    pub async fn found(&mut self, spec: &ClusterSpec) -> Result<()> {
         self.wait_answering().await?;
         let numbers = [spec.seal_entries, spec.seal_seconds, spec.interval_max_seconds].map(|n| n.to_string());
         let [entries, seconds, longest] = &numbers;

@@ -153,7 +153,8 @@ impl Cluster {
         let mut wait = Wait::new(format!("size {size} to be cosigned and anchored"), self.patience);
         loop {
             let info = self.leader_info().await?;
-            let (sealed, cosigned, anchored) = (info.last_sealed_size, info.last_cosigned_size, info.last_anchored_size);
+            let (sealed, cosigned, anchored) =
+                (info.last_sealed_size, info.last_cosigned_size, info.last_anchored_size);
             if anchored >= size && anchored == sealed && cosigned == sealed {
                 return Ok(anchored);
             }
