@@ -13,10 +13,10 @@ use assent_kernel::decide::{decide, decide_new};
 use assent_kernel::machine::{Answer, LogPosition, Machine};
 use assent_kernel::stamp::Stamp;
 use assent_kernel::state::MemoryState;
+use assent_ledger::endorse::{GenesisParameters, sign_genesis};
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{NodeId, Origin, TenantId, Time};
 use assent_ledger::keys::SecretKey;
-use assent_ledger::seal::LedgerCreated;
 
 const BUNDLE: &str = include_str!("../tests/support/bundle.yaml");
 const BATCH: usize = 32;
@@ -121,16 +121,16 @@ fn prepare(ledger: &mut Ledger, origin: &Origin, tenant: &TenantId) -> Result<Ca
         role: Role::Agent,
         credential: "key".into(),
     };
+    let parameters = GenesisParameters {
+        origin: origin.clone(),
+        kernel_version: 1,
+        quorum: 1,
+        seal_entries: 1_000,
+        seal_seconds: 1,
+        interval_max_seconds: 60,
+    };
     let genesis = Genesis {
-        created: LedgerCreated {
-            interval_max_seconds: 60,
-            kernel_version: 1,
-            origin: origin.clone(),
-            quorum: 1,
-            root_key: SecretKey::from_seed(&[1; 32]).public(),
-            seal_entries: 1_000,
-            seal_seconds: 1,
-        },
+        created: sign_genesis(&SecretKey::from_seed(&[1; 32]), parameters),
         endorsements: Vec::new(),
         operator: operator.credential.clone(),
         operator_token_hash: sha256(&[b"operator"]),

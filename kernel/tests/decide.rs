@@ -192,8 +192,14 @@ fn the_genesis_comes_first_once_and_whole() {
     let mut forged = genesis();
     forged.endorsements[2].signature[0] ^= 1;
     assert!(matches!(world.refused(operator(), CommandBody::Genesis(Box::new(forged))), Refusal::KeyRefused { .. }));
+    let mut weakened = genesis();
+    weakened.created.seal_seconds += 1;
+    assert!(matches!(
+        world.refused(operator(), CommandBody::Genesis(Box::new(weakened))),
+        Refusal::KeyRefused { reason } if reason.contains("not signed by the root key")
+    ));
     let mut other = genesis();
-    other.created.kernel_version = 9;
+    other.created = created(9);
     assert_eq!(world.refused(operator(), CommandBody::Genesis(Box::new(other))), Refusal::OtherKernel { version: 1 });
     world.must(operator(), CommandBody::Genesis(Box::new(genesis())));
     assert_eq!(world.refused(operator(), CommandBody::Genesis(Box::new(genesis()))), Refusal::AlreadyCreated);

@@ -1,4 +1,5 @@
-//! Endorsements: the root key says which key holds which role at which checkpoint sizes; the `Keyring` folds them.
+//! What the root key signs: the ledger's parameters, and which key holds which role at which checkpoint sizes. The `Keyring` folds
+//! it.
 
 mod keyring;
 
@@ -6,7 +7,7 @@ pub use keyring::{EndorsedKey, Keyring, KeyringError};
 
 use crate::ids::{NodeId, Origin, TreeSize};
 use crate::keys::{PublicKey, Role, SecretKey, SignatureInvalid};
-use crate::seal::{KeyEndorsed, KeyRetired};
+use crate::seal::{KeyEndorsed, KeyRetired, LedgerCreated};
 
 /// Why an endorsement or a retirement cannot be made or is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,23 @@ impl From<SignatureInvalid> for EndorseError {
     }
 }
 
+/// What a new ledger is to be; the root key answers for all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenesisParameters {
+    /// The ledger.
+    pub origin: Origin,
+    /// Version of the kernel that starts.
+    pub kernel_version: u32,
+    /// How many distinct nodes must cosign a checkpoint.
+    pub quorum: u32,
+    /// A seal is due after this many entries of tenants.
+    pub seal_entries: u32,
+    /// A seal is due after this many seconds.
+    pub seal_seconds: u32,
+    /// Longest time between two seals, in seconds.
+    pub interval_max_seconds: u32,
+}
+
 /// The interval and the role of a key that is to be endorsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
@@ -59,6 +77,15 @@ pub struct Grant {
     pub from_size: TreeSize,
     /// Last checkpoint size; `None` when open.
     pub to_size: Option<TreeSize>,
+}
+
+/// The text that the root key signs to create a ledger: every parameter that a verifier goes by.
+pub fn genesis_text(body: &LedgerCreated) -> String {
+    let LedgerCreated { origin, root_key, kernel_version, quorum, .. } = body;
+    let LedgerCreated { seal_entries, seal_seconds, interval_max_seconds, .. } = body;
+    format!(
+        "assent/genesis/1\n{origin}\n{root_key}\n{kernel_version}\n{quorum}\n{seal_entries}\n{seal_seconds}\n{interval_max_seconds}\n"
+    )
 }
 
 /// The text that the root key signs to endorse a key; absent node and end are written `-`.
@@ -73,6 +100,29 @@ pub fn endorsement_text(origin: &Origin, body: &KeyEndorsed) -> String {
 pub fn retirement_text(origin: &Origin, body: &KeyRetired) -> String {
     let KeyRetired { role, key_name, public_key, to_size, .. } = body;
     format!("assent/retirement/1\n{origin}\n{role}\n{key_name}\n{public_key}\n{to_size}\n")
+}
+
+/// Creates a ledger under the root key. The parameters are taken as they are: reading the body back checks their ranges.
+pub fn sign_genesis(root_key: &SecretKey, parameters: GenesisParameters) -> LedgerCreated {
+    let GenesisParameters { origin, kernel_version, quorum, seal_entries, seal_seconds, interval_max_seconds } =
+        parameters;
+    let mut body = LedgerCreated {
+        interval_max_seconds,
+        kernel_version,
+        origin,
+        quorum,
+        root_key: root_key.public(),
+        seal_entries,
+        seal_seconds,
+        signature: [0; 64],
+    };
+    body.signature = root_key.sign(genesis_text(&body).as_bytes());
+    body
+}
+
+/// Checks the creation's signature against the root key; whether it is the pinned ledger is the keyring's question.
+pub fn verify_genesis(root_key: &PublicKey, body: &LedgerCreated) -> Result<(), SignatureInvalid> {
+    root_key.verify(genesis_text(body).as_bytes(), &body.signature)
 }
 
 /// Endorses a key under the one name that its role and node give it.

@@ -12,7 +12,10 @@ use assent_ledger::archive::{
 };
 use assent_ledger::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use assent_ledger::cosignature::{cosign, message, verify_payload};
-use assent_ledger::endorse::{Grant, Keyring, endorse, endorsement_text, retire, retirement_text, verify_endorsement};
+use assent_ledger::endorse::{
+    GenesisParameters, Grant, Keyring, endorse, endorsement_text, genesis_text, retire, retirement_text, sign_genesis,
+    verify_endorsement, verify_genesis,
+};
 use assent_ledger::entry::Entry;
 use assent_ledger::hash::{Hash, hex_fixed, leaf_hash};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, TenantSeq, Time, TreeSize};
@@ -276,18 +279,57 @@ fn receipts() {
     }
 }
 
+fn genesis_sample() -> LedgerCreated {
+    let parameters = GenesisParameters {
+        origin: origin(),
+        kernel_version: 1,
+        quorum: 2,
+        seal_entries: 1000,
+        seal_seconds: 10,
+        interval_max_seconds: 60,
+    };
+    sign_genesis(&key(&ROOT_SEED), parameters)
+}
+
+#[test]
+fn genesis() {
+    let (root, created) = (key(&ROOT_SEED), genesis_sample());
+    let body = |created: &LedgerCreated| String::from_utf8(created.to_value().to_bytes().unwrap()).unwrap();
+    let good = body(&created);
+    let signed = format!(",\"signature\":\"{}\"", hex::encode(created.signature));
+    let by_log = key(&LOG_SEED).sign(genesis_text(&created).as_bytes());
+    let stored = golden(
+        "endorsement/genesis.json",
+        json!({
+            "root_seed": hex::encode(ROOT_SEED), "origin": origin().as_str(),
+            "text": genesis_text(&created), "body": good,
+            "refused": [
+                bad("smaller quorum than signed", good.replace("\"quorum\":2", "\"quorum\":1")),
+                bad("longer interval than signed", good.replace("\"interval_max_seconds\":60", "\"interval_max_seconds\":61")),
+                bad("later seals than signed", good.replace("\"seal_entries\":1000", "\"seal_entries\":1001")),
+                bad("slower seals than signed", good.replace("\"seal_seconds\":10", "\"seal_seconds\":11")),
+                bad("another kernel than signed", good.replace("\"kernel_version\":1", "\"kernel_version\":2")),
+                bad("another ledger than signed", good.replace("vectors", "other")),
+                bad("signed by the log key", body(&LedgerCreated { signature: by_log, ..created.clone() })),
+                bad("no signature", good.replace(&signed, "")),
+            ],
+        }),
+    );
+    let accepted = |text: &str| {
+        let created = json::parse(text.as_bytes()).ok().and_then(|v| LedgerCreated::from_value(&v).ok());
+        created.is_some_and(|c| verify_genesis(&root.public(), &c).is_ok())
+    };
+    assert!(accepted(stored["body"].as_str().unwrap()));
+    for (why, text) in texts(&stored["refused"]) {
+        assert_ne!(text, stored["body"].as_str().unwrap(), "{why}");
+        assert!(!accepted(&text), "{why}");
+    }
+}
+
 #[test]
 fn endorsements() {
     let root = key(&ROOT_SEED);
-    let created = LedgerCreated {
-        interval_max_seconds: 60,
-        kernel_version: 1,
-        origin: origin(),
-        quorum: 2,
-        root_key: root.public(),
-        seal_entries: 1000,
-        seal_seconds: 10,
-    };
+    let created = genesis_sample();
     let grants = [
         (LOG_SEED, Grant { role: Role::Log, node: None, from_size: TreeSize(1), to_size: None }),
         (

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use assent_kernel::stamp::Stamp;
 use assent_kernel::decide::recorded_keyring;
+use assent_kernel::stamp::Stamp;
 use assent_ledger::endorse::{Keyring, KeyringError};
 use assent_ledger::ids::{NodeId, Origin, Time};
 use assent_ledger::keys::SecretKey;
@@ -68,8 +68,9 @@ impl Node {
         let anchor = AnchorTarget::local(&config.anchor.directory, &config.origin).map_err(failed)?;
         let store =
             Store::open(&config.data_dir, config.origin.clone(), storage_key.clone(), fence.clone()).map_err(failed)?;
-        let log = raft::open::open(&config.data_dir.join("raft"), storage_key.as_bytes(), &config.origin)
-            .map_err(failed)?;
+        let mut log =
+            raft::open::open(&config.data_dir.join("raft"), storage_key.as_bytes(), &config.origin).map_err(failed)?;
+        raft::reconcile::reconcile(&mut log, &store).await.map_err(failed)?;
         let network = PeerNetwork::new(tls.clone(), config.origin.as_str());
         let raft_config = raft::raft_config(&config.raft, config.origin.as_str()).map_err(failed)?;
         let machine = StateMachine::new(store.clone());
@@ -79,8 +80,7 @@ impl Node {
         if fence.is_up() {
             raft.runtime_config().elect(false);
         }
-        let receipts =
-            ReceiptSigner::new(BatchSigner::new(config.origin.clone(), identity.id, identity.receipt));
+        let receipts = ReceiptSigner::new(BatchSigner::new(config.origin.clone(), identity.id, identity.receipt));
         let batcher = Batcher::start(raft.clone(), receipts.clone(), &config.limits);
         let cosigner = Cosigner::load(
             config.origin.clone(),
@@ -94,7 +94,19 @@ impl Node {
         let stop = CancellationToken::new();
         let id = identity.id;
         let node = Arc::new(Node {
-            config, id, store, raft, batcher, receipts, cosigner, fence, network, tls, log_key, anchor, stop,
+            config,
+            id,
+            store,
+            raft,
+            batcher,
+            receipts,
+            cosigner,
+            fence,
+            network,
+            tls,
+            log_key,
+            anchor,
+            stop,
         });
         tokio::spawn(sealer::run(node.clone()));
         tokio::spawn(keep_fenced_node_from_leading(node.clone()));
@@ -230,8 +242,10 @@ impl Node {
         }
         let mut metrics = self.raft.server_metrics();
         let own = self.id.0;
-        let handed =
-            tokio::time::timeout(Duration::from_secs(3), metrics.wait_until(|m| m.current_leader.is_some_and(|l| l != own)));
+        let handed = tokio::time::timeout(
+            Duration::from_secs(3),
+            metrics.wait_until(|m| m.current_leader.is_some_and(|l| l != own)),
+        );
         match handed.await {
             Ok(Ok(_)) => tracing::info!(to = %NodeId(to), "leadership handed over"),
             _ => tracing::warn!("no other leader within 3 s; the others will elect one"),

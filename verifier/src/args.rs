@@ -27,6 +27,7 @@ DIR holds <ledger>/spans/<start>-<end>/ as the node wrote it to write-once stora
   --quiet                   only the verdict line
   --help                    this text
 
+The ledger's quorum and seal interval are believed only as the root key signed them in entry 0.
 Without --known-checkpoint, --receipt or --as-of a cut tail cannot be seen: the verdict is `VALID up to size N, time T`.
 
 exit code   0 VALID        2 usage or I/O error        10 INVALID      11 DIVERGED

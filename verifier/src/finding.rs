@@ -145,6 +145,8 @@ kinds! {
     ConsistencyBroken, "consistency-broken", Diverged, "keep both spans: two signed histories of one ledger are proof against its operator";
     /// The ledger's root key is not the pinned one.
     RootKeyMismatch, "root-key-mismatch", Untrusted, "check the root key and its fingerprint with the operator over another channel; this may be another ledger";
+    /// The ledger's parameters are not the ones that the root key signed.
+    GenesisNotSigned, "genesis-not-signed", Untrusted, "trust nothing: the ledger was begun anew without the root key, the log key and a cosigner's may be stolen";
     /// An endorsement or a retirement that the root key did not sign, or that contradicts another.
     EndorsementInvalid, "endorsement-invalid", Untrusted, "trust nothing that is signed by the key in question";
     /// A signature by a key that the root key never endorsed for this.

@@ -9,14 +9,14 @@ use assent_ledger::ids::Origin;
 use assent_ledger::keys::{log_key_name, span_key_name};
 use assent_ledger::manifest::Manifest;
 use assent_ledger::note::Note;
-use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated};
+use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated};
 
 use crate::finding::{Finding, Kind};
 use crate::layout::SpanDir;
 use crate::stream::Bundle;
 
-/// Folds a span's system entries into the keyring, before anything of the span is verified: endorsements carry the root
-/// key's own signatures. Stops at the first entry that does not parse; the check of the entries will name it.
+/// Folds a span's system entries into the keyring, before anything of the span is verified: genesis and endorsements
+/// carry the root key's own signatures. Stops at the first entry that does not parse; the check of the entries will name it.
 pub fn fold(keyring: &mut Keyring, span: &SpanDir, system: &Hash) -> Option<Finding> {
     let object = SpanObject::TenantBundle(*system);
     let mut bundle = Bundle::open(&span.path(&object), Vec::new()).ok()?;
@@ -28,9 +28,15 @@ pub fn fold(keyring: &mut Keyring, span: &SpanDir, system: &Hash) -> Option<Find
         }
         let Ok(body) = view.body_value() else { break };
         if let Err(error) = keyring.apply(view.seq, view.kind, &body) {
-            let kind = match error {
+            let kind = match &error {
                 KeyringError::RootKey { .. } | KeyringError::Origin { .. } | KeyringError::Creation => {
                     Kind::RootKeyMismatch
+                }
+                KeyringError::GenesisNotSigned => Kind::GenesisNotSigned,
+                KeyringError::Body(BodyError::Missing { field } | BodyError::Invalid { field, .. })
+                    if view.kind == LedgerCreated::KIND && *field == "signature" =>
+                {
+                    Kind::GenesisNotSigned
                 }
                 _ => Kind::EndorsementInvalid,
             };

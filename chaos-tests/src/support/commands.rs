@@ -6,11 +6,11 @@ use assent_kernel::command::{
 };
 use assent_kernel::limits::KERNEL_VERSION;
 use assent_kernel::stamp::Stamp;
-use assent_ledger::endorse::{Grant, endorse};
+use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{NodeId, Origin, TenantId, Time, TreeSize};
 use assent_ledger::keys::{self, SecretKey};
-use assent_ledger::seal::{LedgerCreated, SealReason};
+use assent_ledger::seal::SealReason;
 
 use super::dice::Dice;
 
@@ -26,9 +26,12 @@ pub fn tenant() -> TenantId {
 
 /// Where the commands' clock starts: the tests' time is made, not measured.
 const CLOCK_START_MICROS: u64 = 1_795_000_000_000_000;
-const ENVIRONMENT: &str = "prod";
-const SUBJECT: &str = "agent-1";
-const POLICY: &str = r#"
+/// The environment in which the policy is active.
+pub const ENVIRONMENT: &str = "prod";
+/// The principal that may call `crm.read`.
+pub const SUBJECT: &str = "agent-1";
+/// The policy: the principal may read and not delete.
+pub const POLICY: &str = r#"
 name: chaos
 version: "1"
 tools:
@@ -46,6 +49,11 @@ tools:
 principals:
   - subject: agent-1
     capabilities: [{class: crm, actions: [read]}]
+rules:
+  - id: readers-may-read
+    match:
+      tool: [crm.read]
+    decision: allow
 "#;
 
 /// A node's receipt key.
@@ -192,17 +200,16 @@ fn genesis(nodes: &[u64]) -> Genesis {
         endorsements.push(sign(&cosigner_key(*node), keys::Role::Cosigner, Some(NodeId(*node))));
         endorsements.push(sign(&receipt_key(*node), keys::Role::Receipt, Some(NodeId(*node))));
     }
-    let created = LedgerCreated {
-        interval_max_seconds: 600,
-        kernel_version: KERNEL_VERSION,
+    let parameters = GenesisParameters {
         origin: origin.clone(),
+        kernel_version: KERNEL_VERSION,
         quorum: 2,
-        root_key: root.public(),
         seal_entries: 1000,
         seal_seconds: 10,
+        interval_max_seconds: 600,
     };
     Genesis {
-        created,
+        created: sign_genesis(&root, parameters),
         endorsements,
         operator: "operator".to_owned(),
         operator_token_hash: sha256(&[b"operator's token"]),

@@ -5,6 +5,8 @@ pub mod dice;
 pub mod lone_store;
 pub mod oracle;
 pub mod power_loss;
+pub mod raw_client;
+pub mod real_cluster;
 pub mod sim_cluster;
 pub mod sim_network;
 pub mod transfer;

@@ -121,7 +121,11 @@ fn check_answer(node: u64, settled: &Settled) -> Result<Acknowledged, String> {
         return Err(format!("a call was answered with {:?}", settled.answer));
     };
     let Some(entry) = settled.batch.entries.iter().find(|entry| entry.seq == seq) else {
-        return if replayed { Ok(Acknowledged { seq, leaf: None }) } else { Err(format!("entry {seq} is not in the batch that made it")) };
+        return if replayed {
+            Ok(Acknowledged { seq, leaf: None })
+        } else {
+            Err(format!("entry {seq} is not in the batch that made it"))
+        };
     };
     let receipt = settled.receipts.receipt(seq, &entry.leaf).map_err(|e| e.to_string())?;
     let receipt = Receipt::parse(&receipt).map_err(|e| e.to_string())?;

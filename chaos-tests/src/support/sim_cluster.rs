@@ -15,6 +15,7 @@ use assent_node::batcher::{Batcher, Settled};
 use assent_node::config::{Limits, RaftTiming};
 use assent_node::outcome::ApiError;
 use assent_node::raft::log_store::RaftLogStore;
+use assent_node::raft::reconcile::reconcile;
 use assent_node::raft::types::Member;
 use assent_node::raft::{self, RaftHandle};
 use assent_node::receipts::ReceiptSigner;
@@ -78,13 +79,8 @@ pub struct SimCluster {
 }
 
 /// Short intervals: the tests' cluster elects in a fraction of a second and makes snapshots all the time.
-const TIMING: RaftTiming = RaftTiming {
-    heartbeat_ms: 40,
-    election_ms_min: 200,
-    election_ms_max: 400,
-    snapshot_entries: 60,
-    keep_entries: 20,
-};
+const TIMING: RaftTiming =
+    RaftTiming { heartbeat_ms: 40, election_ms_min: 200, election_ms_max: 400, snapshot_entries: 60, keep_entries: 20 };
 
 impl SimCluster {
     /// Three nodes without power.
@@ -141,7 +137,8 @@ impl SimCluster {
         let engine = self.open_log(id)?;
         let store = open_store(&self.data_dir(id));
         let config = Arc::new(raft::raft_config(&TIMING, origin().as_str()).unwrap());
-        let log = RaftLogStore::new(Arc::new(engine));
+        let mut log = RaftLogStore::new(Arc::new(engine));
+        reconcile(&mut log, &store).await.map_err(|error| format!("node {id}: {error}"))?;
         let network = self.board.outgoing(id);
         let raft = RaftHandle::new(id, config, network, log, StateMachine::new(store.clone()));
         let raft = raft.await.map_err(|error| format!("raft of node {id} does not start: {error}"))?;
@@ -186,7 +183,7 @@ impl SimCluster {
         self.disks.values().for_each(|disk| disk.hold_syncs());
     }
 
-    /// Cuts the power of all nodes and loses what was not fsynced, as the dice say.
+    /// Cuts the power of all nodes and loses what was not fsynced: all of it, or what the dice say.
     pub fn lose_power(&mut self, dice: &mut Dice) {
         for disk in self.disks.values() {
             disk.cut_power_after(0);
@@ -199,9 +196,14 @@ impl SimCluster {
         drop(nodes);
         runtime.shutdown_timeout(Duration::from_secs(20));
         wait_until("all of a node is gone with its power", || stores.iter().all(|store| store.strong_count() == 0));
+        let hard = dice.below(2) == 0;
         for (node, disk) in &self.disks {
-            disk.crash(dice.next());
-            tear_database(&self.data_dir(*node), dice);
+            if hard {
+                disk.crash_to_synced();
+            } else {
+                disk.crash(dice.next());
+            }
+            tear_database(&self.data_dir(*node), dice, hard);
         }
     }
 
@@ -246,8 +248,8 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// What power loss does to RocksDB: its table files and all closed logs are synced, the log it was writing is not. Any
-/// beginning of that log may be left, or all of it with a damaged byte.
-fn tear_database(data_dir: &Path, dice: &mut Dice) {
+/// beginning of that log may be left, or all of it with a damaged byte; nothing of it after a hard loss of power.
+fn tear_database(data_dir: &Path, dice: &mut Dice, hard: bool) {
     let active = std::fs::read_to_string(data_dir.join("db/active")).unwrap();
     let folder = data_dir.join("db").join(active.trim_end());
     let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
@@ -255,8 +257,8 @@ fn tear_database(data_dir: &Path, dice: &mut Dice) {
     let Some(log) = newest else { return };
     let file = OpenOptions::new().read(true).write(true).open(&log).unwrap();
     let length = file.metadata().unwrap().len();
-    if length == 0 {
-        return;
+    if length == 0 || hard {
+        return file.set_len(0).unwrap();
     }
     let at = dice.below(length);
     match dice.below(4) {

@@ -58,7 +58,11 @@ impl Switchboard {
     pub fn set_link(&self, a: u64, b: u64, up: bool) {
         let cut = &mut self.0.lock().unwrap().cut;
         for link in [(a, b), (b, a)] {
-            if up { cut.remove(&link) } else { cut.insert(link) };
+            if up {
+                cut.remove(&link)
+            } else {
+                cut.insert(link)
+            };
         }
     }
 
@@ -101,11 +105,7 @@ pub struct Link {
 
 impl Link {
     /// Both ways must be up for an answer to come back.
-    async fn call<T, E: ToString>(
-        &self,
-        option: &RPCOption,
-        ask: impl AsyncFnOnce(Socket) -> Result<T, E>,
-    ) -> Rpc<T> {
+    async fn call<T, E: ToString>(&self, option: &RPCOption, ask: impl AsyncFnOnce(Socket) -> Result<T, E>) -> Rpc<T> {
         let socket = self.board.reach(self.from, self.to)?;
         let answer = tokio::time::timeout(option.soft_ttl(), ask(socket)).await;
         self.board.reach(self.to, self.from)?;

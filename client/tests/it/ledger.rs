@@ -4,7 +4,7 @@ use assent_client::v1;
 use assent_ledger::chain::{Head, TenantHead, link};
 use assent_ledger::checkpoint::Checkpoint;
 use assent_ledger::cosignature::cosign;
-use assent_ledger::endorse::{Grant, endorse};
+use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::entry::Entry;
 use assent_ledger::hash::{Hash, leaf_hash};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
@@ -40,15 +40,15 @@ impl Ledger {
     pub fn new() -> Self {
         let head = Head::genesis(&origin());
         let mut ledger = Ledger { leaves: Vec::new(), head, tenants: Default::default() };
-        let created = LedgerCreated {
-            interval_max_seconds: 60,
-            kernel_version: 1,
+        let parameters = GenesisParameters {
             origin: origin(),
+            kernel_version: 1,
             quorum: 1,
-            root_key: root_key().public(),
             seal_entries: 10,
             seal_seconds: 10,
+            interval_max_seconds: 60,
         };
+        let created = sign_genesis(&root_key(), parameters);
         ledger.append("-", LedgerCreated::KIND, None, created.to_value());
         for (seed, role, node) in
             [(2u8, Role::Log, None), (3, Role::Cosigner, Some(NODE)), (4, Role::Receipt, Some(NODE))]

@@ -10,7 +10,7 @@ use crate::limits::KERNEL_VERSION;
 use crate::refusal::Refusal;
 use crate::state::StateRead;
 
-/// Creates the ledger. Every endorsement must be by the root key, or nothing is.
+/// Creates the ledger. The parameters and every endorsement must be signed by the root key, or nothing is created.
 pub(super) fn create<S: StateRead>(ctx: &Context<'_, S>, genesis: &Genesis) -> Result<Vec<Event>, Refusal> {
     if ledger(ctx.state).is_some() {
         return Err(Refusal::AlreadyCreated);

@@ -53,6 +53,7 @@ fn fold(ledger: LedgerRecord, events: &[KeyEvent]) -> Result<Keyring, KeyringErr
         root_key: ledger.root_key,
         seal_entries: ledger.seal_entries,
         seal_seconds: ledger.seal_seconds,
+        signature: ledger.signature,
     })?;
     for event in events {
         match event {

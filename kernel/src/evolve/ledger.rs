@@ -18,6 +18,7 @@ pub(super) fn created(state: &mut impl StateWrite, at: &EntryFacts, body: &Ledge
         interval_max_seconds: body.interval_max_seconds,
         kernel_version: body.kernel_version,
         created: at.time,
+        signature: body.signature,
     };
     state.put(StateKey::Ledger, Record::Ledger(record));
 }

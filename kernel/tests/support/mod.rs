@@ -10,7 +10,7 @@ use assent_kernel::refusal::Refusal;
 use assent_kernel::stamp::Stamp;
 use assent_kernel::state::keys::ProgressRecord;
 use assent_kernel::state::{MemoryState, Record, StateKey, StateRead};
-use assent_ledger::endorse::{Grant, endorse};
+use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
 use assent_ledger::keys::{Role as KeyRole, SecretKey};
@@ -112,20 +112,24 @@ pub fn credential_of(caller: &Caller) -> CommandBody {
     }))
 }
 
+pub fn created(kernel_version: u32) -> LedgerCreated {
+    let parameters = GenesisParameters {
+        origin: origin(),
+        kernel_version,
+        quorum: 1,
+        seal_entries: 1_000,
+        seal_seconds: 1,
+        interval_max_seconds: 60,
+    };
+    sign_genesis(&root_key(), parameters)
+}
+
 pub fn genesis() -> Genesis {
     let node = NodeId(1);
     let grant = |role, node| Grant { role, node, from_size: TreeSize(1), to_size: None };
     let key = |n: u8, grant| endorse(&origin(), &root_key(), SecretKey::from_seed(&[n; 32]).public(), grant).unwrap();
     Genesis {
-        created: LedgerCreated {
-            interval_max_seconds: 60,
-            kernel_version: 1,
-            origin: origin(),
-            quorum: 1,
-            root_key: root_key().public(),
-            seal_entries: 1_000,
-            seal_seconds: 1,
-        },
+        created: created(1),
         endorsements: vec![
             key(1, grant(KeyRole::Log, None)),
             key(2, grant(KeyRole::Cosigner, Some(node))),

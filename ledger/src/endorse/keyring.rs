@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use super::{EndorseError, verify_endorsement, verify_retirement};
+use super::{EndorseError, verify_endorsement, verify_genesis, verify_retirement};
 use crate::ids::{NodeId, Origin, Seq, TreeSize};
 use crate::json::Value;
 use crate::keys::{Algorithm, PublicKey, Role};
@@ -31,6 +31,9 @@ pub enum KeyringError {
         /// The ledger's.
         got: Origin,
     },
+    /// The ledger's parameters are not the ones that the root key signed.
+    #[error("the ledger's genesis is not signed by the root key; trust none of its parameters")]
+    GenesisNotSigned,
     /// The entry's body is malformed.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -157,7 +160,7 @@ impl Keyring {
         }
     }
 
-    /// Folds the ledger's creation: its origin and root key must be the pinned ones.
+    /// Folds the ledger's creation: its origin and root key must be the pinned ones, and the root key must have signed it.
     pub fn create(&mut self, created: LedgerCreated) -> Result<(), KeyringError> {
         if self.created.is_some() {
             return Err(KeyringError::Creation);
@@ -168,6 +171,7 @@ impl Keyring {
         if created.root_key != self.root_key {
             return Err(KeyringError::RootKey { pinned: Box::new(self.root_key), got: Box::new(created.root_key) });
         }
+        verify_genesis(&self.root_key, &created).map_err(|_| KeyringError::GenesisNotSigned)?;
         self.created = Some(created);
         Ok(())
     }

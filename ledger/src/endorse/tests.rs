@@ -8,7 +8,6 @@ use crate::hash::leaf_hash;
 use crate::ids::Seq;
 use crate::keys::{cosigner_key_name, log_key_name};
 use crate::note::NoteError;
-use crate::seal::LedgerCreated;
 
 fn origin() -> Origin {
     Origin::new("example.org/log").unwrap()
@@ -32,15 +31,15 @@ fn made(public: u8, grant: Grant) -> KeyEndorsed {
 }
 
 fn created() -> LedgerCreated {
-    LedgerCreated {
-        interval_max_seconds: 60,
-        kernel_version: 1,
+    let parameters = GenesisParameters {
         origin: origin(),
+        kernel_version: 1,
         quorum: 2,
-        root_key: key(ROOT).public(),
         seal_entries: 100,
         seal_seconds: 10,
-    }
+        interval_max_seconds: 60,
+    };
+    sign_genesis(&key(ROOT), parameters)
 }
 
 fn keyring() -> Keyring {
@@ -85,6 +84,34 @@ fn creation_is_pinned() {
     assert_eq!(ring.apply(Seq(0), "assent.run.started", &early.to_value()), Err(KeyringError::Creation));
     assert_eq!(keyring().apply(Seq(9), LedgerCreated::KIND, &created().to_value()), Err(KeyringError::Creation));
     assert_eq!(keyring().create(created()), Err(KeyringError::Creation));
+}
+
+#[test]
+fn every_parameter_of_the_genesis_is_signed() {
+    let root = key(ROOT).public();
+    assert_eq!(verify_genesis(&root, &created()), Ok(()));
+    assert!(verify_genesis(&key(9).public(), &created()).is_err());
+    let mut flipped = created().signature;
+    flipped[0] ^= 1;
+    let edits = [
+        LedgerCreated { interval_max_seconds: 61, ..created() },
+        LedgerCreated { kernel_version: 2, ..created() },
+        LedgerCreated { quorum: 1, ..created() },
+        LedgerCreated { seal_entries: 101, ..created() },
+        LedgerCreated { seal_seconds: 11, ..created() },
+        LedgerCreated { signature: flipped, ..created() },
+        LedgerCreated { signature: key(LOG).sign(genesis_text(&created()).as_bytes()), ..created() },
+    ];
+    for edit in edits {
+        let mut ring = Keyring::new(origin(), root);
+        assert_eq!(ring.create(edit.clone()), Err(KeyringError::GenesisNotSigned), "{edit:?}");
+        assert_eq!(ring.created(), None, "a refused genesis changes nothing");
+    }
+    // Origin and root key are pinned besides being signed: the text names them, so that no signature moves to another ledger.
+    let other = LedgerCreated { origin: Origin::new("example.org/x").unwrap(), ..created() };
+    assert!(verify_genesis(&root, &other).is_err());
+    let mut ring = Keyring::new(other.origin.clone(), root);
+    assert_eq!(ring.create(other), Err(KeyringError::GenesisNotSigned));
 }
 
 #[test]

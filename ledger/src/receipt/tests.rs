@@ -4,12 +4,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::endorse::{Grant, endorse};
+use crate::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use crate::entry::Entry;
 use crate::ids::{TenantId, TenantSeq};
 use crate::json::Value;
 use crate::keys::SecretKey;
-use crate::seal::LedgerCreated;
 use crate::tree::merkle_root;
 
 const NODE: NodeId = NodeId(0xa);
@@ -127,16 +126,15 @@ fn the_keyring_decides_by_size() {
     let root = SecretKey::from_seed(&[1; 32]);
     let ring = |from: u64, to: u64| {
         let mut ring = Keyring::new(origin(), root.public());
-        ring.create(LedgerCreated {
-            interval_max_seconds: 60,
-            kernel_version: 1,
+        let parameters = GenesisParameters {
             origin: origin(),
+            kernel_version: 1,
             quorum: 1,
-            root_key: root.public(),
             seal_entries: 10,
             seal_seconds: 10,
-        })
-        .unwrap();
+            interval_max_seconds: 60,
+        };
+        ring.create(sign_genesis(&root, parameters)).unwrap();
         let (from_size, to_size) = (TreeSize(from), Some(TreeSize(to)));
         let grant = Grant { role: Role::Receipt, node: Some(NODE), from_size, to_size };
         ring.endorse(&endorse(&origin(), &root, key().public(), grant).unwrap()).unwrap();

@@ -22,6 +22,8 @@ pub struct LedgerCreated {
     pub seal_entries: u32,
     /// A seal is due after this many seconds.
     pub seal_seconds: u32,
+    /// By the root key, over `endorse::genesis_text`.
+    pub signature: [u8; SIGNATURE_BYTES],
 }
 
 impl LedgerCreated {
@@ -38,10 +40,11 @@ impl LedgerCreated {
             ("root_key", string(self.root_key)),
             ("seal_entries", int(self.seal_entries)),
             ("seal_seconds", int(self.seal_seconds)),
+            ("signature", string(hex::encode(self.signature))),
         ]))
     }
 
-    /// Reads the body strictly.
+    /// Reads the body strictly; the signature is not checked here.
     pub fn from_value(value: &Value) -> Result<Self, BodyError> {
         let mut fields = Fields::of(value, "the created ledger")?;
         let created = LedgerCreated {
@@ -52,6 +55,7 @@ impl LedgerCreated {
             root_key: fields.parse("root_key", "a strong public key in lower-case hexadecimal")?,
             seal_entries: fields.int("seal_entries", 1)?,
             seal_seconds: fields.int("seal_seconds", 1)?,
+            signature: fields.signature("signature")?,
         };
         fields.finish()?;
         if created.seal_seconds > created.interval_max_seconds {

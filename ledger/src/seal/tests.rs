@@ -128,6 +128,7 @@ fn key_bodies_are_strict() {
         root_key: public,
         seal_entries: 1000,
         seal_seconds: 10,
+        signature: [9; 64],
     };
     strict(created.clone(), created.to_value(), &[], LedgerCreated::from_value);
     assert!(LedgerCreated::from_value(&LedgerCreated { seal_seconds: 61, ..created.clone() }.to_value()).is_err());

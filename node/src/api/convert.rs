@@ -107,13 +107,6 @@ pub fn bytes(field: &str, bytes: &[u8], max: usize) -> Result<Vec<u8>, ApiError>
     Ok(bytes.to_vec())
 }
 
-/// A number that fits into 32 bits and is not zero.
-pub fn positive_u32(field: &str, number: u64) -> Result<u32, ApiError> {
-    let right = "between 1 and 4294967295";
-    let small = u32::try_from(number).ok().filter(|n| *n > 0);
-    small.ok_or_else(|| wrong(field, format_args!("is {number}"), right))
-}
-
 /// A wrong value as it is repeated to its sender: quoted, escaped and short.
 fn shown(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
@@ -152,8 +145,6 @@ mod tests {
             (hash("token_hash", &[0; 31]).map(drop), "token_hash has 31 bytes", "exactly 32"),
             (bytes("source", &[], 9).map(drop), "source has 0 bytes", "1 to 9 bytes"),
             (bytes("source", &[0; 10], 9).map(drop), "source has 10 bytes", "1 to 9 bytes"),
-            (positive_u32("seal_entries", 0).map(drop), "seal_entries is 0", "between 1"),
-            (positive_u32("seal_entries", 1 << 32).map(drop), "seal_entries is 4294967296", "between 1"),
         ];
         for (result, what, right) in table {
             let message = result.unwrap_err().message;

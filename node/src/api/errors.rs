@@ -2,6 +2,7 @@
 
 use assent_kernel::refusal::Refusal;
 use assent_proto::v1::{Failure, Write};
+use axum::http::HeaderValue;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
@@ -122,6 +123,25 @@ pub fn passed_on(status: &Status) -> Option<Status> {
     Some(Status::with_metadata(status.code(), status.message(), metadata))
 }
 
+/// Says of a call that no service ever saw that nothing was recorded: its message could not be decoded, or nobody serves its name.
+///
+/// The services' own failures all carry `assent-write`, and come before any message of an answer: a failure in the header without it is
+/// the transport's.
+pub async fn undecoded(mut response: axum::response::Response) -> axum::response::Response {
+    let headers = response.headers();
+    let code = headers.get("grpc-status").and_then(|code| code.to_str().ok()?.parse::<i32>().ok());
+    let Some(code) = code.filter(|code| *code != 0 && !headers.contains_key(WRITE_KEY)) else { return response };
+    let name = match Code::from(code) {
+        Code::OutOfRange | Code::ResourceExhausted => "TOO_LARGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        _ => "MALFORMED",
+    };
+    let headers = response.headers_mut();
+    headers.insert(CODE_KEY, HeaderValue::from_static(name));
+    headers.insert(WRITE_KEY, HeaderValue::from_static(WriteOutcome::Refused.as_str()));
+    response
+}
+
 fn failure_of(status: &Status, request_id: &str) -> Failure {
     let text = |key| status.metadata().get(key).and_then(|v| v.to_str().ok());
     let write = match text(WRITE_KEY) {
@@ -190,6 +210,21 @@ mod tests {
         assert_eq!(failure_of(&status, "id").write, i32::from(Write::OutcomeUnknown));
         let refused = Status::from_error(Box::new(tonic::ConnectError("refused".into())));
         assert!(never_sent(&refused));
+    }
+
+    #[tokio::test]
+    async fn what_no_service_saw_is_refused_and_what_one_said_stays() {
+        for (status, write, code) in [
+            (Status::internal("failed to decode"), "refused", "MALFORMED"),
+            (Status::out_of_range("too large"), "refused", "TOO_LARGE"),
+            (Status::unimplemented(""), "refused", "UNIMPLEMENTED"),
+            (Status::from(ApiError::unknown("lost")), "outcome-unknown", "OUTCOME_UNKNOWN"),
+        ] {
+            let response = undecoded(status.into_http()).await;
+            assert_eq!(response.headers().get(WRITE_KEY).unwrap(), write);
+            assert_eq!(response.headers().get(CODE_KEY).unwrap(), code);
+        }
+        assert!(undecoded(axum::response::Response::default()).await.headers().is_empty());
     }
 
     #[test]

@@ -12,13 +12,14 @@ use assent_proto::v1::peer_server::PeerServer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::admin::AdminService;
 use super::cluster::ClusterService;
 use super::ledger::LedgerService;
-use super::{Api, http};
+use super::{Api, errors, http};
 use crate::node::Node;
 use crate::raft::network;
 use crate::raft::peer_service::PeerService;
@@ -150,6 +151,8 @@ fn serve_clients(
     let cluster = ClusterServer::new(ClusterService::new(api.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let routes = Routes::new(ledger).add_service(admin).add_service(cluster);
+    let routes = routes.into_axum_router().layer(axum::middleware::map_response(errors::undecoded));
     let serving = Server::builder()
         .tls_config(api.node().tls().server())
         .map_err(failed)?
@@ -158,9 +161,7 @@ fn serve_clients(
         .http2_max_header_list_size(METADATA_BYTES_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .add_service(ledger)
-        .add_service(admin)
-        .add_service(cluster)
+        .add_routes(routes.into())
         .serve_with_incoming_shutdown(incoming(listener), stop);
     Ok(async move { serving.await.map_err(failed) })
 }

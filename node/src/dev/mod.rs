@@ -12,11 +12,11 @@ use std::time::Duration;
 use assent_kernel::command::{Caller, Command, CommandBody, Genesis, RequestId, Role as CallerRole};
 use assent_kernel::limits::KERNEL_VERSION;
 use assent_kernel::machine::Answer;
-use assent_ledger::endorse::{Grant, endorse};
+use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{Origin, TenantId, TreeSize};
 use assent_ledger::keys::{Role, SecretKey};
-use assent_ledger::seal::{KeyEndorsed, LedgerCreated};
+use assent_ledger::seal::KeyEndorsed;
 
 use crate::identity::{IdentityError, NodeIdentity};
 use crate::node::{Node, StartError};
@@ -92,16 +92,16 @@ fn genesis(node: &Node, files: &DevFiles) -> Result<Genesis, StartError> {
         sign(&identity.receipt, grant(Role::Receipt, Some(node.id())))?,
     ];
     let token = files.operator_token().map_err(failed)?;
+    let parameters = GenesisParameters {
+        origin: origin.clone(),
+        kernel_version: KERNEL_VERSION,
+        quorum: 1,
+        seal_entries: 1000,
+        seal_seconds: 10,
+        interval_max_seconds: 600,
+    };
     Ok(Genesis {
-        created: LedgerCreated {
-            interval_max_seconds: 600,
-            kernel_version: KERNEL_VERSION,
-            origin: origin.clone(),
-            quorum: 1,
-            root_key: root.public(),
-            seal_entries: 1000,
-            seal_seconds: 10,
-        },
+        created: sign_genesis(&root, parameters),
         endorsements,
         operator: "operator".to_owned(),
         operator_token_hash: sha256(&[token.as_bytes()]),

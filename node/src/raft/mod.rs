@@ -5,6 +5,7 @@ pub mod log_store;
 pub mod network;
 pub mod open;
 pub mod peer_service;
+pub mod reconcile;
 pub mod types;
 pub mod wire;
 
@@ -15,7 +16,10 @@ use types::TypeConfig;
 pub type RaftHandle = openraft::Raft<TypeConfig, StateMachine>;
 
 /// openraft's configuration from the node's.
-pub fn raft_config(timing: &crate::config::RaftTiming, ledger: &str) -> Result<openraft::Config, openraft::ConfigError> {
+pub fn raft_config(
+    timing: &crate::config::RaftTiming,
+    ledger: &str,
+) -> Result<openraft::Config, openraft::ConfigError> {
     openraft::Config {
         cluster_name: ledger.to_owned(),
         heartbeat_interval: timing.heartbeat_ms,

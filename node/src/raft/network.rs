@@ -113,12 +113,8 @@ impl PeerConnection {
 
     async fn call(&self, kind: Kind, body: Vec<u8>, limit: Duration) -> Rpc<Vec<u8>> {
         let mut client = self.client()?;
-        let call = RaftCall {
-            kind: kind.into(),
-            ledger: self.ledger.to_string(),
-            target: self.target,
-            body: body.into(),
-        };
+        let call =
+            RaftCall { kind: kind.into(), ledger: self.ledger.to_string(), target: self.target, body: body.into() };
         match tokio::time::timeout(limit, client.call(call)).await {
             Ok(Ok(answer)) => Ok(answer.into_inner().body.to_vec()),
             Ok(Err(status)) => Err(unreachable(status.message())),

@@ -29,8 +29,8 @@ pub enum OpenLogError {
 
 /// Opens the log in `folder`, encrypted under the storage key, for one ledger.
 pub fn open(folder: &Path, storage_key: &[u8; 32], origin: &Origin) -> Result<RaftLogStore, OpenLogError> {
-    let disk = RealDisk::open(folder)
-        .map_err(|source| OpenLogError::Disk { path: folder.display().to_string(), source })?;
+    let disk =
+        RealDisk::open(folder).map_err(|source| OpenLogError::Disk { path: folder.display().to_string(), source })?;
     let options = LogOptions {
         config: RaftLogConfig::default(),
         ledger: sha256(&[b"assent raft log/1\n", origin.as_str().as_bytes()]).0,

@@ -126,7 +126,12 @@ impl Peer for PeerService {
     async fn append(&self, request: Request<Streaming<RaftMessage>>) -> Result<Response<Answers>, Status> {
         self.admit_stream(&request)?;
         // A malformed message ends the stream: what follows it could not be trusted to be in order.
-        let requests = request.into_inner().map(decode_request).take_while(|r| futures::future::ready(r.is_some())).filter_map(futures::future::ready).boxed();
+        let requests = request
+            .into_inner()
+            .map(decode_request)
+            .take_while(|r| futures::future::ready(r.is_some()))
+            .filter_map(futures::future::ready)
+            .boxed();
         let answers = self.node.raft().stream_append(requests);
         let encoded = answers.map(|answer| match answer {
             Ok(result) => Ok(RaftMessage { body: wire::encode_stream_result(&result).into() }),
@@ -158,9 +163,7 @@ impl Peer for PeerService {
     }
 }
 
-fn decode_request(
-    message: Result<RaftMessage, Status>,
-) -> Option<openraft::raft::AppendEntriesRequest<TypeConfig>> {
+fn decode_request(message: Result<RaftMessage, Status>) -> Option<openraft::raft::AppendEntriesRequest<TypeConfig>> {
     match message.map_err(|s| s.to_string()).and_then(|m| wire::decode_append(&m.body).map_err(|e| e.to_string())) {
         Ok(request) => Some(request),
         Err(error) => {

@@ -8,7 +8,9 @@ use openraft::raft::{
     TransferLeaderRequest, VoteRequest, VoteResponse,
 };
 
-use super::codec::{put_entry, put_log_id, put_membership, put_vote, take_entry, take_log_id, take_membership, take_vote};
+use super::codec::{
+    put_entry, put_log_id, put_membership, put_vote, take_entry, take_log_id, take_membership, take_vote,
+};
 use super::types::{LogId, SnapshotMeta, StoredMembership, TypeConfig, Vote};
 
 const VERSION: u8 = 1;

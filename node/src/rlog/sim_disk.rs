@@ -125,20 +125,28 @@ impl SimDisk {
 
     /// Cuts the power: unsynced changes survive as the seed says, open handles are dead, the power is back on.
     pub fn crash(&self, seed: u64) {
+        self.crash_as(Some(Decisions(seed)));
+    }
+
+    /// The same with the hardest outcome: nothing survives that was not synced.
+    pub fn crash_to_synced(&self) {
+        self.crash_as(None);
+    }
+
+    fn crash_as(&self, mut decisions: Option<Decisions>) {
         let mut world = self.world();
-        let mut decisions = Decisions(seed);
         for inode in world.inodes.values_mut() {
             let stale = std::mem::take(&mut inode.stale);
             let pending = std::mem::take(&mut inode.pending);
             for change in stale.iter().chain(&pending) {
-                if let Some(change) = change.survive(&mut decisions) {
+                if let Some(change) = decisions.as_mut().and_then(|decisions| change.survive(decisions)) {
                     change.apply(&mut inode.durable);
                 }
             }
             inode.live.clone_from(&inode.durable);
         }
         for change in std::mem::take(&mut world.dir_changes) {
-            if decisions.below(2) == 0 {
+            if decisions.as_mut().is_some_and(|decisions| decisions.below(2) == 0) {
                 change.apply(&mut world.durable_names);
             }
         }

@@ -10,8 +10,8 @@ use assent_kernel::command::{Caller, Command, CommandBody, RequestId, Role};
 use assent_kernel::machine::Answer;
 use assent_kernel::state::keys::{LedgerRecord, ProgressRecord};
 use assent_ledger::archive::{SpanName, SpanObject};
-use assent_ledger::cosignature::quorum;
 use assent_ledger::checkpoint::VerifiedCheckpoint;
+use assent_ledger::cosignature::quorum;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::note::NoteSignature;
@@ -233,8 +233,7 @@ impl Round {
     /// The verified lines, once they reach the ledger's quorum.
     fn quorum(&self, node: &Node, objects: &SpanObjects, needed: u32) -> Result<Option<Vec<NoteSignature>>, SealError> {
         let keyring = node.keyring().ok_or_else(|| other("there is no ledger yet"))?.map_err(other)?;
-        let checkpoint =
-            VerifiedCheckpoint::verify_with(&objects.checkpoint.to_bytes(), &keyring).map_err(other)?;
+        let checkpoint = VerifiedCheckpoint::verify_with(&objects.checkpoint.to_bytes(), &keyring).map_err(other)?;
         let mut lines = self.lines.clone();
         lines.sort_by(|a, b| a.name().cmp(b.name()));
         let found = quorum(&keyring, &checkpoint, &lines).map_err(other)?;

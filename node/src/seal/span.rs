@@ -16,6 +16,9 @@ use assent_ledger::tree::{SpanTree, consistency_path};
 use crate::store::Store;
 use crate::store::seals::SealRow;
 
+/// Entries that are read from the store at once: bounds what is in memory beside the objects themselves.
+const READ_AT_ONCE: usize = 256;
+
 /// Everything that is written for one span.
 pub struct SpanObjects {
     /// The signed manifest.
@@ -39,8 +42,9 @@ pub struct SpanError {
 pub fn build(store: &Store, origin: &Origin, log_key: &SecretKey, seal: &SealRow) -> Result<SpanObjects, SpanError> {
     let fail = |message: String| SpanError { start: seal.start, end: seal.size, message };
     let mut collected = Collected::default();
-    for seq in seal.start.0..seal.size.0 {
-        collected.add(store, Seq(seq)).map_err(fail)?;
+    let mut next = seal.start;
+    while next.0 < seal.size.0 {
+        next = collected.read(store, next, seal.size).map_err(fail)?;
     }
     let map = tenant_map(store, seal).map_err(fail)?;
     if map.root() != seal.tenant_map_root {
@@ -103,12 +107,40 @@ struct Collected {
 }
 
 impl Collected {
-    fn add(&mut self, store: &Store, seq: Seq) -> Result<(), String> {
-        let leaf = store.entry(seq).map_err(|e| e.to_string())?.ok_or_else(|| format!("entry {seq} is missing"))?;
-        let hash = leaf_hash(&leaf);
+    /// Adds entries from `from` on, some of those before `end`; gives the position after them.
+    fn read(&mut self, store: &Store, from: Seq, end: TreeSize) -> Result<Seq, String> {
+        let left = usize::try_from(end.0.saturating_sub(from.0)).unwrap_or(usize::MAX);
+        let entries = store.entries(from, left.min(READ_AT_ONCE)).map_err(|e| e.to_string())?;
+        // Of each payload the opaque id of its tenant and its commitment, in the order of the entries.
+        let mut payloads: Vec<(Hash, Hash)> = Vec::with_capacity(entries.len());
+        let mut next = from;
+        for (seq, leaf) in &entries {
+            if *seq != next {
+                break;
+            }
+            self.add(store, *seq, leaf, &mut payloads)?;
+            next = Seq(seq.0 + 1);
+        }
+        if next == from {
+            return Err(format!("entry {from} is missing"));
+        }
+        let commitments: Vec<Hash> = payloads.iter().map(|(_, commitment)| *commitment).collect();
+        let ciphertexts = store.ciphertexts(&commitments).map_err(|e| e.to_string())?;
+        for ((id, commitment), ciphertext) in payloads.iter().zip(ciphertexts) {
+            // An erased payload is simply not there any more; its commitment stays in the leaf.
+            if let Some(ciphertext) = ciphertext {
+                append_payload(self.payloads.entry(*id).or_default(), commitment, &ciphertext)
+                    .map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn add(&mut self, store: &Store, seq: Seq, leaf: &[u8], payloads: &mut Vec<(Hash, Hash)>) -> Result<(), String> {
+        let hash = leaf_hash(leaf);
         self.hashes.push(hash);
         append_leaf_hash(&mut self.leaves, &hash);
-        let view = EntryView::parse(&leaf).map_err(|e| format!("entry {seq}: {e}"))?;
+        let view = EntryView::parse(leaf).map_err(|e| format!("entry {seq}: {e}"))?;
         let tenant = TenantId::new(view.tenant).map_err(|e| e.to_string())?;
         let id = match self.opaque.get(&tenant) {
             Some(id) => *id,
@@ -118,14 +150,8 @@ impl Collected {
                 id
             }
         };
-        append_leaf(self.bundles.entry(id).or_default(), &leaf).map_err(|e| e.to_string())?;
-        for payload in view.payloads() {
-            // An erased payload is simply not there any more; its commitment stays in the leaf.
-            if let Some(ciphertext) = store.ciphertext(&payload.commitment).map_err(|e| e.to_string())? {
-                append_payload(self.payloads.entry(id).or_default(), &payload.commitment, &ciphertext)
-                    .map_err(|e| e.to_string())?;
-            }
-        }
+        append_leaf(self.bundles.entry(id).or_default(), leaf).map_err(|e| e.to_string())?;
+        payloads.extend(view.payloads().map(|payload| (id, payload.commitment)));
         Ok(())
     }
 

@@ -50,7 +50,8 @@ impl Db {
         options.set_keep_log_file_num(4);
         options.set_max_open_files(512);
         let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES);
-        let families = Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
+        let families =
+            Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
         let inner = DB::open_cf_descriptors(&options, path, families).map_err(|e| wrap(path, e))?;
         Ok(Db { path: path.to_owned(), inner })
     }
@@ -58,8 +59,7 @@ impl Db {
     /// Opens a database that nobody writes to, such as a snapshot's.
     pub fn open_read_only(path: &Path) -> Result<Db, DbError> {
         let names = Column::ALL.map(Column::name);
-        let inner =
-            DB::open_cf_for_read_only(&Options::default(), path, names, false).map_err(|e| wrap(path, e))?;
+        let inner = DB::open_cf_for_read_only(&Options::default(), path, names, false).map_err(|e| wrap(path, e))?;
         Ok(Db { path: path.to_owned(), inner })
     }
 
@@ -73,6 +73,15 @@ impl Db {
     /// One value.
     pub fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
         self.inner.get_cf(self.family(column)?, key).map_err(|e| wrap(&self.path, e))
+    }
+
+    /// The values of several keys, in the order of the keys; one look-up for all costs less than one each.
+    pub fn get_many(&self, column: Column, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, DbError> {
+        let found = self.inner.batched_multi_get_cf(self.family(column)?, keys, false);
+        let value = |one: Result<Option<rocksdb::DBPinnableSlice<'_>>, rocksdb::Error>| {
+            one.map(|value| value.map(|bytes| bytes.to_vec())).map_err(|e| wrap(&self.path, e))
+        };
+        found.into_iter().map(value).collect()
     }
 
     /// Rows from `from` (inclusive) on, in key order, while they begin with `prefix`.

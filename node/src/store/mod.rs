@@ -187,7 +187,12 @@ impl Store {
         folder.install_into(&path)?;
         let generation = Generation::new(name.clone(), Db::open(&path, false)?);
         let mut loaded = load::load(&generation.db)?;
-        snapshot::check(&folder.header, &mut loaded)?;
+        if let Err(refused) = snapshot::check(&folder.header, &mut loaded) {
+            // It must not stay here as this node's newest snapshot: the next start would take it for good.
+            fs::remove_dir_all(&folder.path)
+                .map_err(|source| SnapshotError::Io { path: folder.path.clone(), source })?;
+            return Err(refused);
+        }
         let mut applier = self.applier();
         write_active(&self.root, &name)
             .map_err(|source| SnapshotError::Io { path: self.root.join(ACTIVE_FILE), source })?;

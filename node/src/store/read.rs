@@ -8,12 +8,14 @@ use assent_ledger::ids::{Seq, TenantId, TreeSize};
 use assent_ledger::payload::{self, OpenedPayload};
 use assent_ledger::tree::{NodeAddress, NodeRead};
 
-use super::columns::{Column, entry_key, last_u64, run_index_key, run_prefix, seal_key, tenant_index_key, tenant_prefix};
+use super::Store;
+use super::columns::{
+    Column, entry_key, last_u64, run_index_key, run_prefix, seal_key, tenant_index_key, tenant_prefix,
+};
 use super::db::DbError;
 use super::generation::Generation;
 use super::seals::SealRow;
 use super::secrets::UnwrapError;
-use super::Store;
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +64,7 @@ impl Store {
         let first = first_tenant_entry(&view, tenant, from)?;
         let start = tenant_index_key(tenant, assent_ledger::ids::TenantSeq(first));
         let rows = view.db.scan(Column::TenantIndex, &start, &tenant_prefix(tenant))?;
-        rows.take(limit)
-            .map(|row| last_u64(&row?.1).map(Seq).ok_or(StoreError::Malformed("tenant index")))
-            .collect()
+        rows.take(limit).map(|row| last_u64(&row?.1).map(Seq).ok_or(StoreError::Malformed("tenant index"))).collect()
     }
 
     /// Positions of one run's entries from `from` on, at most `limit`.
@@ -94,6 +94,12 @@ impl Store {
         Ok(self.view().db.get(Column::Payloads, commitment.as_bytes())?)
     }
 
+    /// Several payloads' ciphertexts, in the order of the commitments; `None` where one was erased or never was.
+    pub fn ciphertexts(&self, commitments: &[Hash]) -> Result<Vec<Option<Vec<u8>>>> {
+        let keys: Vec<&[u8]> = commitments.iter().map(|c| c.as_bytes().as_slice()).collect();
+        Ok(self.view().db.get_many(Column::Payloads, &keys)?)
+    }
+
     /// A payload's content, for its tenant.
     pub fn payload(&self, tenant: &TenantId, commitment: &Hash) -> Result<Option<OpenedPayload>> {
         let view = self.view();
@@ -118,9 +124,7 @@ impl Store {
     pub fn seals(&self, from: TreeSize, limit: usize) -> Result<Vec<SealRow>> {
         let view = self.view();
         let rows = view.db.scan(Column::Seals, &seal_key(from), &[])?;
-        rows.take(limit)
-            .map(|row| SealRow::decode(&row?.1).map_err(|_| StoreError::Malformed("seal")))
-            .collect()
+        rows.take(limit).map(|row| SealRow::decode(&row?.1).map_err(|_| StoreError::Malformed("seal"))).collect()
     }
 
     /// The newest co-signed seal.

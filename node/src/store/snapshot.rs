@@ -158,6 +158,10 @@ impl SnapshotStore {
         let folder = self.incoming(&header);
         for file in &header.files {
             let path = folder.join(&file.name);
+            if file.length == 0 {
+                // No piece ever creates an empty file.
+                File::create(&path).map_err(io_error(&path))?;
+            }
             let (length, digest) = digest_file(&path)?;
             if length != file.length || digest != file.digest {
                 fs::remove_file(&path).map_err(io_error(&path))?;
@@ -271,8 +275,8 @@ fn write_header(folder: &Path, header: &SnapshotHeader) -> Result<(), SnapshotEr
 fn read_header(folder: &Path) -> Result<SnapshotHeader, SnapshotError> {
     let path = folder.join(HEADER_FILE);
     let bytes = fs::read(&path).map_err(io_error(&path))?;
-    let (_, header) =
-        wire::decode_snapshot_header(&bytes).map_err(|e| SnapshotError::Malformed(format!("{}: {e}", path.display())))?;
+    let (_, header) = wire::decode_snapshot_header(&bytes)
+        .map_err(|e| SnapshotError::Malformed(format!("{}: {e}", path.display())))?;
     Ok(header)
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use assent_kernel::command::Batch;
-use assent_kernel::machine::{AppliedBatch, LogPosition};
+use assent_kernel::command::{Batch, CommandBody, Role};
+use assent_kernel::machine::LogPosition;
 use assent_ledger::ids::NodeId;
 use futures::{Stream, StreamExt};
 use openraft::entry::RaftEntry;
@@ -60,7 +60,7 @@ impl Store {
                 };
                 let applied = loaded.machine.apply(generation.as_ref(), &batch, &position);
                 commit::commit(&generation, &self.storage_key, &applied, &log_id).map_err(io::Error::other)?;
-                self.compare_cosigned(&generation, &applied);
+                self.compare_cosigned(&generation, &batch);
                 BatchAnswer(Some(Arc::new(applied)))
             }
         };
@@ -69,11 +69,18 @@ impl Store {
         Ok(answer)
     }
 
-    /// Committed cosignatures of a checkpoint that this node does not have: a quorum contradicts it.
-    fn compare_cosigned(&self, generation: &super::generation::Generation, applied: &AppliedBatch) {
-        for facts in &applied.cosigned {
-            let own = generation.root_at(facts.size).map(|root| {
-                assent_ledger::checkpoint::Checkpoint { origin: self.origin.clone(), size: facts.size, root }
+    /// Committed cosignatures of a checkpoint that this node does not have: a quorum contradicts it. What the kernel here made of the
+    /// command does not matter: to a replica of another size it is stale, and just that replica must be found out.
+    fn compare_cosigned(&self, generation: &super::generation::Generation, batch: &Batch) {
+        for command in &batch.commands {
+            let CommandBody::Cosigned(facts) = &command.body else { continue };
+            if command.caller.role != Role::Node {
+                continue;
+            }
+            let own = generation.root_at(facts.size).map(|root| assent_ledger::checkpoint::Checkpoint {
+                origin: self.origin.clone(),
+                size: facts.size,
+                root,
             });
             match own {
                 Ok(own) if own.digest() == facts.checkpoint => {}
@@ -81,7 +88,9 @@ impl Store {
                     "a quorum co-signed another checkpoint of size {} than this node's, whose root is {}",
                     facts.size, own.root
                 )),
-                Err(error) => self.fence.raise(&format!("checkpoint of size {} cannot be recomputed: {error}", facts.size)),
+                Err(error) => {
+                    self.fence.raise(&format!("checkpoint of size {} cannot be recomputed: {error}", facts.size))
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use assent_ledger::archive::{MapPathFile, SpanName, SpanObject, append_leaf, app
 use assent_ledger::chain::{Head, TenantHead, link};
 use assent_ledger::checkpoint::Checkpoint;
 use assent_ledger::cosignature::cosign;
-use assent_ledger::endorse::{Grant, endorse, retire};
+use assent_ledger::endorse::{GenesisParameters, Grant, endorse, retire, sign_genesis};
 use assent_ledger::entry::{Entry, PayloadCommitment};
 use assent_ledger::hash::{Hash, leaf_hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
@@ -42,6 +42,19 @@ pub fn receipt_key(node: usize) -> SecretKey {
     SecretKey::from_seed(&[20 + node as u8; 32])
 }
 
+/// The genesis that the root key signed: two of three nodes cosign.
+pub fn created(origin: Origin) -> LedgerCreated {
+    let parameters = GenesisParameters {
+        origin,
+        kernel_version: 1,
+        quorum: 2,
+        seal_entries: 1000,
+        seal_seconds: 10,
+        interval_max_seconds: 60,
+    };
+    sign_genesis(&root_key(), parameters)
+}
+
 /// A committed leaf with what belongs to it.
 #[derive(Clone)]
 pub struct Leaf {
@@ -71,9 +84,15 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new(origin: Origin) -> Self {
+        let body = created(origin.clone()).to_value();
+        Ledger::begun_with(origin, body)
+    }
+
+    /// Begins with any body of entry 0, as a hostile writer may, and the usual endorsements.
+    pub fn begun_with(origin: Origin, genesis: Value) -> Self {
         let mut ledger = Ledger {
             head: Head::genesis(&origin),
-            origin: origin.clone(),
+            origin,
             tenants: BTreeMap::new(),
             leaves: Vec::new(),
             nodes: MemoryNodes::new(),
@@ -86,16 +105,7 @@ impl Ledger {
             commit_cosignatures: true,
             heads_before_seal: BTreeMap::new(),
         };
-        let created = LedgerCreated {
-            interval_max_seconds: 60,
-            kernel_version: 1,
-            origin,
-            quorum: 2,
-            root_key: root_key().public(),
-            seal_entries: 1000,
-            seal_seconds: 10,
-        };
-        ledger.system(LedgerCreated::KIND, created.to_value());
+        ledger.system(LedgerCreated::KIND, genesis);
         ledger.endorse(Role::Log, None, &log_key(), 0, None);
         for (number, node) in NODES.into_iter().enumerate() {
             ledger.endorse(Role::Cosigner, Some(node), &cosigner_key(number), 0, None);

@@ -1,15 +1,15 @@
 //! `assent cluster`: creating the ledger, looking at the nodes, changing the membership.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use assent_client::{Client, v1};
+use assent_ledger::endorse::Keyring;
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{NodeId, Origin};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::files;
 use crate::identity::NodeIdentity;
 use crate::keys;
 use crate::output::{CliError, table};
@@ -50,25 +50,12 @@ pub struct BootstrapArgs {
     /// List of endorsements for the log key and the nodes' keys
     #[arg(long, value_name = "FILE")]
     endorsements: PathBuf,
-    /// The public root key: hexadecimal or a .pub file
-    #[arg(long, value_name = "PUB")]
-    root_pub: String,
-    /// The ledger's origin [default: the configuration's]
+    /// The ledger's parameters, signed by the root key (from assent keys genesis)
+    #[arg(long, value_name = "FILE")]
+    genesis: PathBuf,
+    /// The ledger's origin [default: the configuration's, whose root key must then be the genesis's too]
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
-    /// Seal after this many entries of tenants
-    #[arg(long, value_name = "N")]
-    seal_entries: u64,
-    /// Seal after this many seconds
-    #[arg(long, value_name = "SECONDS")]
-    seal_seconds: u64,
-    /// Longest time between two seals; a ledger silent for longer has lost its tail [default: four times
-    /// --seal-seconds]
-    #[arg(long, value_name = "SECONDS")]
-    interval_max: Option<u64>,
-    /// Nodes that must cosign a checkpoint [default: a majority]
-    #[arg(long, value_name = "NODES")]
-    quorum: Option<u32>,
     /// Name of the first operator credential; its token is the configuration's token_file
     #[arg(long, value_name = "NAME", default_value = "operator")]
     operator_name: String,
@@ -110,25 +97,24 @@ fn membership(context: &Context, answer: v1::MembershipResponse) -> Result<(), C
 }
 
 async fn bootstrap(context: &Context, args: &BootstrapArgs) -> Result<(), CliError> {
-    let origin = match &args.origin {
-        Some(text) => Origin::new(text.as_str()).map_err(|e| CliError::Usage(e.to_string()))?,
-        None => context.pinned()?.0,
+    let created = keys::read_genesis(&args.genesis)?;
+    let (origin, root) = match &args.origin {
+        Some(text) => (Origin::new(text.as_str()).map_err(|e| CliError::Usage(e.to_string()))?, created.root_key),
+        None => context.pinned()?,
     };
-    let root = files::public_key(&args.root_pub, Path::new("."))?;
+    let genesis = keys::canonical_genesis(&created)?;
+    Keyring::new(origin.clone(), root)
+        .create(created)
+        .map_err(|e| CliError::Usage(format!("{}: {e}", args.genesis.display())))?;
     let nodes = args.identities.iter().map(|f| NodeIdentity::read(f)).collect::<Result<Vec<_>, _>>()?;
     let endorsements = keys::endorsements_for(&args.endorsements, &origin, &root, &nodes)?;
-    let majority = u32::try_from(nodes.len() / 2 + 1).unwrap_or(u32::MAX);
     let token = context.token()?;
     let request = v1::BootstrapRequest {
         request_id: Client::request_id()?,
         origin: origin.to_string(),
         members: nodes.iter().map(|node| node.member(true)).collect(),
-        root_key: root.as_bytes().to_vec().into(),
+        genesis: genesis.into(),
         endorsements: endorsements.into_iter().map(Into::into).collect(),
-        seal_entries: args.seal_entries,
-        seal_seconds: args.seal_seconds,
-        interval_max_seconds: args.interval_max.unwrap_or_else(|| args.seal_seconds.saturating_mul(4)),
-        quorum: args.quorum.unwrap_or(majority),
         operator_name: args.operator_name.clone(),
         operator_token_hash: sha256(&[token.as_bytes()]).as_bytes().to_vec().into(),
     };

@@ -1,6 +1,7 @@
 //! `assent`: the command line of Assent.
 //!
-//! Exit codes: 0 done (for `evaluate`: allowed), 1 error, 2 wrong usage, 3 not allowed (`evaluate` only).
+//! Exit codes: 0 done (for `evaluate`: allowed), 1 error, 2 wrong usage, 3 not allowed (`evaluate` only), 141 the output's reader
+//! has gone.
 
 mod bundle;
 mod cluster;
@@ -34,7 +35,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done (evaluate: allowed), 1 error, 2 wrong usage, 3 not allowed (evaluate).
+Exit codes: 0 done (evaluate: allowed), 1 error, 2 wrong usage, 3 not allowed (evaluate), 141 output closed.
 Errors go to standard error and say whether anything was recorded.
 Connection: --config FILE, $ASSENT_CONFIG or ./.assent/client.toml with the keys endpoints, ca, cert, key, token_file,
 root_key, origin, domain, tenant (paths relative to the file); flags win over the file.";

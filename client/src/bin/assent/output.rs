@@ -18,10 +18,20 @@ pub enum CliError {
     /// Something local failed after the command line was understood.
     #[error("{0}")]
     Failed(String),
+    /// Whoever read the output has gone, as in `| head`: nothing is left to say.
+    #[error("the reader of the output has gone")]
+    OutputClosed,
 }
 
-/// Prints an error and gives its exit code: 2 for wrong usage, 1 for everything else.
+/// What a shell reports of a program that SIGPIPE ended.
+const EXIT_OUTPUT_CLOSED: u8 = 141;
+
+/// Prints an error and gives its exit code: 2 for wrong usage, 141 without a word when the output's reader has gone, 1 for
+/// everything else.
 pub fn report(error: &CliError, as_json: bool) -> ExitCode {
+    if matches!(error, CliError::OutputClosed) {
+        return ExitCode::from(EXIT_OUTPUT_CLOSED);
+    }
     let recorded = match error {
         CliError::Client(error) if error.may_be_recorded() => "maybe",
         _ => "no",
@@ -67,7 +77,10 @@ impl Out {
 
     /// Writes one line as it is.
     pub fn line(self, text: &str) -> Result<(), CliError> {
-        writeln!(io::stdout(), "{text}").map_err(|e| CliError::Failed(format!("cannot write the output: {e}")))
+        writeln!(io::stdout(), "{text}").map_err(|e| match e.kind() {
+            io::ErrorKind::BrokenPipe => CliError::OutputClosed,
+            _ => CliError::Failed(format!("cannot write the output: {e}")),
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Options {
 pub async fn run(options: &Options, binaries: Binaries, screen: Arc<Screen>) -> Result<()> {
     let begun = Instant::now();
     let fleet = Fleet::read(&options.fleet)?;
-    let workload = Arc::new(Workload::read(&fleet.workload_file(), options.calls)?);
+    let workload = Arc::new(Workload::read(&fleet.workload_file(), options.calls, 0)?);
     screen.line("Assent: a decision ledger for fleets of AI agents. This demonstration runs three nodes, sends the");
     screen.line(&format!(
         "{} recorded tool calls of three agent fleets through them, kills the leader on the way,",

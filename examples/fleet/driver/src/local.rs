@@ -73,16 +73,20 @@ fn describe(cluster: &mut Cluster, fleet: &Fleet, screen: &Screen) -> Result<()>
         let (name, endpoint, http) = (&node.name, node.endpoint(), node.ports.http);
         screen.line(&format!("{name}  clients {endpoint}  metrics http://127.0.0.1:{http}/metrics  process {pid}"));
     }
-    let example = fleet.tenants.first().and_then(|t| Some((t, t.credentials.first()?, t.principals.first()?)));
     screen.line("\nTalk to it:");
     screen.line(&format!("  export ASSENT_CONFIG={}", cluster.client_config().display()));
     screen.line("  assent cluster info --all");
     screen.line("  assent seals");
-    if let Some((tenant, credential, subject)) = example {
-        let token = token_file(cluster, credential);
-        screen.line(&format!("\nAsk for a decision as an agent of {}:", tenant.name));
-        screen.line(&format!("  assent --token-file {} evaluate --help", token.display()));
-        screen.line(&format!("  (subject {subject}, environment {})", tenant.environment));
+    let workload = Workload::read(&fleet.workload_file(), 1, 0)?;
+    if let Some((_, call)) = workload.get(0) {
+        let token = token_file(cluster, &call.token_name);
+        screen.line(&format!("\nAsk for a decision as an agent of {}:", call.tenant));
+        screen.line(&format!("  assent --token-file {} evaluate \\", token.display()));
+        screen.line(&format!(
+            "    --subject {} --environment {} --tool {} \\",
+            call.subject, call.environment, call.tool
+        ));
+        screen.line(&format!("    --inputs '{}'", call.inputs.get().replace('\'', "'\\''")));
     }
     screen.line("\nDrive the recorded fleet through it: assent-fleet-demo drive");
     screen.line("Stop it, data is kept: make down");
@@ -104,7 +108,9 @@ pub async fn down(dir: &Path, wipe: bool, screen: &Screen) -> Result<()> {
         let how = if gone { "stopped" } else { "killed: it did not stop in time" };
         screen.line(&format!("{name} (process {pid}) {how}"));
     }
-    if wipe && (dir.join("cluster.json").exists() || dir.join("keys").exists()) {
+    // Nothing is deleted that is not certainly a cluster's folder, finished or not.
+    let ours = dir.join("cluster.json").exists() || dir.join("keys/root.pub").exists();
+    if wipe && ours {
         fs::remove_dir_all(dir).map_err(|e| DemoError::at(dir, e))?;
         screen.line(&format!("{} deleted", dir.display()));
     }
@@ -148,7 +154,6 @@ async fn ended_within(pid: u32, config: &str, limit: Duration) -> bool {
 /// Drives the workload through the cluster of [`up`] and reports.
 pub async fn drive(dir: &Path, fleet: &Path, calls: usize, binaries: Binaries, screen: &Screen) -> Result<()> {
     let fleet = Fleet::read(fleet)?;
-    let workload = Arc::new(Workload::read(&fleet.workload_file(), calls)?);
     let mut cluster = Cluster::open(spec(dir), binaries)?;
     if cluster.running().is_empty() {
         return Err(DemoError::at(dir, "no node runs; start the cluster first: make up"));
@@ -157,6 +162,8 @@ pub async fn drive(dir: &Path, fleet: &Path, calls: usize, binaries: Binaries, s
     let clients = fleet.clients(&cluster)?;
     let client = cluster.client()?;
     let before = decisions(&client).await?;
+    // There are more decisions after a drive than it had passes: no two drives have a run in common.
+    let workload = Arc::new(Workload::read(&fleet.workload_file(), calls, before)?);
     let (sender, progress) = watch::channel(Progress::default());
     let receipts = dir.join(format!("receipts-{before}.jsonl"));
     let options = drive::Options { lanes_per_credential: 4, batch: 8, patience: Duration::from_secs(60), receipts };

@@ -163,7 +163,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let process = sleeper(folder.path());
         let pid = process.pid();
-        assert!(runs(pid, &["sleep", "600"]));
+        // The new program's command line is there a moment after its start.
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while !runs(pid, &["sleep", "600"]) {
+            assert!(std::time::Instant::now() < deadline);
+            std::thread::yield_now();
+        }
         assert!(!runs(pid, &["assentd"]));
         drop(process);
         assert!(!runs(pid, &["sleep"]));

@@ -69,8 +69,9 @@ pub struct Workload {
 
 impl Workload {
     /// Reads a file and plans `count` calls (0: as many as there are). Beyond the end of the file it begins again, with runs of its
-    /// own.
-    pub fn read(path: &Path, count: usize) -> Result<Self> {
+    /// own: those of pass 0 are called as in the file, those of pass `n` have `.n` behind it. `first_pass` is where to begin, so that
+    /// several drives of one ledger have different runs.
+    pub fn read(path: &Path, count: usize, first_pass: u64) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|e| DemoError::at(path, e))?;
         let mut calls = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -80,14 +81,14 @@ impl Workload {
         if calls.is_empty() {
             return Err(DemoError::at(path, "no calls"));
         }
-        Self::plan(calls, count)
+        Self::plan(calls, count, first_pass)
     }
 
-    fn plan(calls: Vec<Call>, count: usize) -> Result<Self> {
+    fn plan(calls: Vec<Call>, count: usize, first_pass: u64) -> Result<Self> {
         let count = if count == 0 { calls.len() } else { count };
         let mut planned = Vec::with_capacity(count);
         for (position, (line, call)) in calls.iter().enumerate().cycle().take(count).enumerate() {
-            let pass = position / calls.len();
+            let pass = first_pass + (position / calls.len()) as u64;
             let run = if pass == 0 { call.run_id.clone() } else { format!("{}.{pass}", call.run_id) };
             planned.push(Planned { line, request_id: Client::request_id()?, run });
         }
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn lanes_hold_every_call_once_and_keep_each_runs_order() {
         for (count, per_credential, most) in [(100, 3, 4), (250, 2, 1), (100, 99, 32), (1, 1, 1)] {
-            let workload = Workload::plan(calls(), count).unwrap();
+            let workload = Workload::plan(calls(), count, 0).unwrap();
             let mut seen = Vec::new();
             for mut lane in workload.lanes(per_credential) {
                 let mut last: BTreeMap<String, usize> = BTreeMap::new();
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn no_run_is_in_two_lanes() {
-        let workload = Workload::plan(calls(), 200).unwrap();
+        let workload = Workload::plan(calls(), 200, 0).unwrap();
         let mut owner: BTreeMap<String, usize> = BTreeMap::new();
         for (number, mut lane) in workload.lanes(3).into_iter().enumerate() {
             for position in std::iter::from_fn(|| Some(lane.next(5)).filter(|r| !r.is_empty())).flatten() {
@@ -245,13 +246,16 @@ mod tests {
 
     #[test]
     fn requests_are_the_same_each_time_and_ids_differ() {
-        let workload = Workload::plan(calls(), 150).unwrap();
+        let run = |workload: &Workload, position| workload.request(position).unwrap().run_id;
+        let workload = Workload::plan(calls(), 150, 0).unwrap();
         assert_eq!(workload.request(7), workload.request(7));
         assert_eq!(workload.request(7).unwrap().inputs.as_ref(), br#"{"b": 1,"a":7}"#, "the file's own bytes");
         let mut ids: Vec<&str> = workload.planned().iter().map(|p| p.request_id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), 150);
-        assert_ne!(workload.request(7).unwrap().run_id, workload.request(107).unwrap().run_id, "a second pass");
+        assert_eq!((run(&workload, 7), run(&workload, 107)), ("run7".to_owned(), "run7.1".to_owned()));
+        let later = Workload::plan(calls(), 150, 5).unwrap();
+        assert_eq!((run(&later, 7), run(&later, 107)), ("run7.5".to_owned(), "run7.6".to_owned()));
     }
 }

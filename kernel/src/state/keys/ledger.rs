@@ -1,7 +1,7 @@
 //! The ledger's parameters: `Ledger`. Its absence means that there is no ledger yet.
 
 use assent_ledger::ids::{Origin, Time};
-use assent_ledger::keys::PublicKey;
+use assent_ledger::keys::{PublicKey, SIGNATURE_BYTES};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::TEXT_BYTES_MAX;
@@ -26,6 +26,8 @@ pub struct LedgerRecord {
     pub kernel_version: u32,
     /// When it was created.
     pub created: Time,
+    /// The root key's signature over all this but the time; kept, because nobody here could make it again.
+    pub signature: [u8; SIGNATURE_BYTES],
 }
 
 impl RecordCodec for LedgerRecord {
@@ -40,6 +42,7 @@ impl RecordCodec for LedgerRecord {
         w.u32(self.interval_max_seconds);
         w.u32(self.kernel_version);
         w.u64(self.created.0);
+        w.fixed(&self.signature);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -54,6 +57,7 @@ impl RecordCodec for LedgerRecord {
             interval_max_seconds: r.u32("the longest interval")?,
             kernel_version: r.u32("the kernel version")?,
             created: r.time("created")?,
+            signature: r.fixed("the root key's signature")?,
         })
     }
 }

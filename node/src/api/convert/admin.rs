@@ -4,7 +4,7 @@ use assent_kernel::command::{CommandBody, NewCredential, NewTenant, OfferedSourc
 use assent_kernel::limits::BUNDLE_BYTES_MAX;
 use assent_ledger::json::{self, Value};
 use assent_ledger::limits::LEAF_BYTES_MAX;
-use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired};
+use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated};
 use assent_proto::v1;
 
 use super::{bytes, hash, name, request_id, subject, subject_opt, tenant, wrong};
@@ -135,6 +135,11 @@ impl Ask for v1::RetireKeyRequest {
 /// The body of an endorsement, from its canonical JSON.
 pub(super) fn endorsement(field: &str, bytes: &[u8]) -> Result<KeyEndorsed, ApiError> {
     body_of(field, bytes, KeyEndorsed::from_value)
+}
+
+/// The creation of a ledger.
+pub(super) fn created(field: &str, bytes: &[u8]) -> Result<LedgerCreated, ApiError> {
+    body_of(field, bytes, LedgerCreated::from_value)
 }
 
 fn body_of<T>(

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use assent_kernel::command::{Caller, Command, CommandBody, Genesis, RequestId, Role};
 use assent_kernel::limits::{GENESIS_ENDORSEMENTS_MAX, KERNEL_VERSION};
 use assent_kernel::stamp::Stamp;
+use assent_ledger::endorse::verify_genesis;
 use assent_ledger::ids::{NodeId, Origin, TenantId};
-use assent_ledger::keys::PublicKey;
 use assent_ledger::seal::LedgerCreated;
 use assent_proto::v1::{BootstrapRequest, MemberInfo};
 
-use super::admin::endorsement;
-use super::{bytes32, hash, name, positive_u32, request_id, wrong};
+use super::admin;
+use super::{hash, name, request_id, wrong};
 use crate::outcome::ApiError;
 use crate::raft::types::Member;
 
@@ -58,27 +58,7 @@ pub fn bootstrap(request: BootstrapRequest, origin: &Origin) -> Result<Bootstrap
         ));
     }
     let members = members(&request.members)?;
-    let quorum = positive_u32("quorum", u64::from(request.quorum))?;
-    if usize::try_from(quorum).is_ok_and(|q| q > members.len()) {
-        let right = format_args!("at most the number of members, {}", members.len());
-        return Err(wrong("quorum", format_args!("is {quorum}"), right));
-    }
-    let (seal_seconds, interval_max_seconds) = (
-        positive_u32("seal_seconds", request.seal_seconds)?,
-        positive_u32("interval_max_seconds", request.interval_max_seconds)?,
-    );
-    if seal_seconds > interval_max_seconds {
-        return Err(wrong("seal_seconds", format_args!("is {seal_seconds}"), "at most interval_max_seconds"));
-    }
-    let created = LedgerCreated {
-        interval_max_seconds,
-        kernel_version: KERNEL_VERSION,
-        origin: origin.clone(),
-        quorum,
-        root_key: root_key(&request.root_key)?,
-        seal_entries: positive_u32("seal_entries", request.seal_entries)?,
-        seal_seconds,
-    };
+    let created = created(&request.genesis, origin, members.len())?;
     if request.endorsements.len() > GENESIS_ENDORSEMENTS_MAX {
         let right = format_args!("a list of at most {GENESIS_ENDORSEMENTS_MAX}");
         return Err(wrong("endorsements", format_args!("has {} items", request.endorsements.len()), right));
@@ -87,7 +67,7 @@ pub fn bootstrap(request: BootstrapRequest, origin: &Origin) -> Result<Bootstrap
         .endorsements
         .iter()
         .enumerate()
-        .map(|(i, bytes)| endorsement(&format!("endorsements[{i}]"), bytes))
+        .map(|(i, bytes)| admin::endorsement(&format!("endorsements[{i}]"), bytes))
         .collect::<Result<_, _>>()?;
     let genesis = Genesis {
         created,
@@ -98,9 +78,27 @@ pub fn bootstrap(request: BootstrapRequest, origin: &Origin) -> Result<Bootstrap
     Ok(Bootstrap { members, request_id, genesis })
 }
 
-fn root_key(bytes: &[u8]) -> Result<PublicKey, ApiError> {
-    let key = bytes32("root_key", bytes)?;
-    PublicKey::from_bytes(&key).map_err(|e| wrong("root_key", format_args!("is not accepted ({e})"), "a public key"))
+/// The signed parameters. What the kernel would refuse is refused here already, before Raft is given its first members.
+fn created(bytes: &[u8], origin: &Origin, members: usize) -> Result<LedgerCreated, ApiError> {
+    let created = admin::created("genesis", bytes)?;
+    let wrong = |what: std::fmt::Arguments<'_>, right: std::fmt::Arguments<'_>| Err(wrong("genesis", what, right));
+    if created.origin != *origin {
+        let right = format_args!("for {origin}, the ledger that this node is configured for");
+        return wrong(format_args!("is for ledger {}", created.origin), right);
+    }
+    if created.kernel_version != KERNEL_VERSION {
+        let what = format_args!("names kernel version {}", created.kernel_version);
+        return wrong(what, format_args!("signed for version {KERNEL_VERSION}, which this node runs"));
+    }
+    if usize::try_from(created.quorum).is_ok_and(|quorum| quorum > members) {
+        let right = format_args!("signed for at most the number of members, {members}");
+        return wrong(format_args!("asks for a quorum of {}", created.quorum), right);
+    }
+    if verify_genesis(&created.root_key, &created).is_err() {
+        let what = format_args!("is not signed by the root key {} that it names", created.root_key);
+        return wrong(what, format_args!("what `assent keys genesis` wrote, unchanged"));
+    }
+    Ok(created)
 }
 
 fn members(infos: &[MemberInfo]) -> Result<BTreeMap<u64, Member>, ApiError> {
@@ -183,8 +181,10 @@ fn address(field: &str, text: &str) -> Result<String, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use assent_ledger::endorse::{GenesisParameters, sign_genesis};
     use assent_ledger::ids::Time;
     use assent_ledger::keys::SecretKey;
+    use bytes::Bytes;
 
     fn info(n: u64) -> MemberInfo {
         MemberInfo {
@@ -196,17 +196,28 @@ mod tests {
         }
     }
 
+    fn parameters() -> GenesisParameters {
+        GenesisParameters {
+            origin: Origin::new("assent.test/one").unwrap(),
+            kernel_version: KERNEL_VERSION,
+            quorum: 2,
+            seal_entries: 100,
+            seal_seconds: 5,
+            interval_max_seconds: 60,
+        }
+    }
+
+    fn genesis(parameters: GenesisParameters) -> Bytes {
+        sign_genesis(&SecretKey::from_seed(&[1; 32]), parameters).to_value().to_bytes().unwrap().into()
+    }
+
     fn request() -> BootstrapRequest {
         BootstrapRequest {
             request_id: "018bcfe5-6800-7909-8909-090909090909".to_owned(),
             origin: "assent.test/one".to_owned(),
             members: vec![info(1), info(2), info(3)],
-            root_key: SecretKey::from_seed(&[1; 32]).public().as_bytes().to_vec().into(),
+            genesis: genesis(parameters()),
             endorsements: Vec::new(),
-            seal_entries: 100,
-            seal_seconds: 5,
-            interval_max_seconds: 60,
-            quorum: 2,
             operator_name: "root-operator".to_owned(),
             operator_token_hash: vec![7; 32].into(),
         }
@@ -232,6 +243,10 @@ mod tests {
             change(&mut member);
             BootstrapRequest { members: vec![info(1), info(2), member], ..request() }
         };
+        let with_genesis = |genesis: Bytes| BootstrapRequest { genesis, ..request() };
+        let other = Origin::new("assent.test/two").unwrap();
+        let signed = String::from_utf8(genesis(parameters()).to_vec()).unwrap();
+        let weakened = signed.replace("\"quorum\":2", "\"quorum\":1");
         let table: Vec<(&str, BootstrapRequest)> = vec![
             ("request_id", BootstrapRequest { request_id: "1".to_owned(), ..request() }),
             ("origin", BootstrapRequest { origin: "assent.test/two".to_owned(), ..request() }),
@@ -244,15 +259,17 @@ mod tests {
             ("members[2].client_address", bad_member(|m| m.client_address = "example".to_owned())),
             ("members[2].peer_address", bad_member(|m| m.peer_address = "https://example:1/x".to_owned())),
             ("members[2].peer_address", bad_member(|m| m.peer_address = "example:0".to_owned())),
-            ("root_key", BootstrapRequest { root_key: vec![1; 31].into(), ..request() }),
-            ("root_key", BootstrapRequest { root_key: vec![0; 32].into(), ..request() }),
+            ("genesis", with_genesis(Bytes::new())),
+            ("genesis", with_genesis(b"{}".to_vec().into())),
+            ("genesis", with_genesis(genesis(GenesisParameters { origin: other, ..parameters() }))),
+            ("genesis", with_genesis(genesis(GenesisParameters { kernel_version: 9, ..parameters() }))),
+            ("genesis", with_genesis(genesis(GenesisParameters { quorum: 0, ..parameters() }))),
+            ("genesis", with_genesis(genesis(GenesisParameters { quorum: 4, ..parameters() }))),
+            ("genesis", with_genesis(genesis(GenesisParameters { seal_entries: 0, ..parameters() }))),
+            ("genesis", with_genesis(genesis(GenesisParameters { seal_seconds: 61, ..parameters() }))),
+            ("genesis", with_genesis(weakened.into())),
             ("endorsements[0]", BootstrapRequest { endorsements: vec![b"{}".to_vec().into()], ..request() }),
             ("endorsements", BootstrapRequest { endorsements: vec![b"{}".to_vec().into(); 65], ..request() }),
-            ("seal_entries", BootstrapRequest { seal_entries: 0, ..request() }),
-            ("seal_seconds", BootstrapRequest { seal_seconds: 61, ..request() }),
-            ("interval_max_seconds", BootstrapRequest { interval_max_seconds: 1 << 33, ..request() }),
-            ("quorum", BootstrapRequest { quorum: 0, ..request() }),
-            ("quorum", BootstrapRequest { quorum: 4, ..request() }),
             ("operator_name", BootstrapRequest { operator_name: String::new(), ..request() }),
             ("operator_token_hash", BootstrapRequest { operator_token_hash: vec![7; 3].into(), ..request() }),
         ];

@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::Value;
 use serde_json::json;
 
-use super::warn_root;
+use super::{genesis, warn_root};
 use crate::context::Context;
 use crate::files;
 use crate::identity::NodeIdentity;
@@ -73,7 +73,7 @@ pub struct RetireArgs {
 /// A file to show.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// Key file, .pub file, identity file or list
+    /// Key file, .pub file, identity file, genesis or list
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -218,6 +218,7 @@ pub fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
     let bytes = zeroize::Zeroizing::new(files::read(&args.file)?);
     match bytes.first() {
         Some(b'[') => print(context, &read_list(&args.file)?),
+        Some(b'{') if genesis::is_genesis(&bytes) => genesis::print(context, &genesis::read_genesis(&args.file)?),
         Some(b'{') => {
             let identity = NodeIdentity::read(&args.file)?;
             let value = json!({
@@ -265,6 +266,7 @@ pub async fn submit(context: &Context, args: &SubmitArgs) -> Result<(), CliError
     Ok(())
 }
 
-fn origin(text: &str) -> Result<Origin, CliError> {
+/// A ledger's name from the command line.
+pub fn origin(text: &str) -> Result<Origin, CliError> {
     Origin::new(text).map_err(|e| CliError::Usage(e.to_string()))
 }

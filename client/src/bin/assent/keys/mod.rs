@@ -1,10 +1,12 @@
-//! `assent keys`: single keys, a development set, endorsements and retirements by the root key.
+//! `assent keys`: single keys, a development set, and what the root key signs: the genesis, endorsements and retirements.
 
 mod certificates;
 mod dev;
 mod endorse;
+mod genesis;
 
 pub use endorse::read_endorsements;
+pub use genesis::{canonical as canonical_genesis, read_genesis};
 
 use std::path::{Path, PathBuf};
 
@@ -27,11 +29,13 @@ pub enum Keys {
     Root(SingleArgs),
     /// Makes a log key, the same for all nodes
     Log(SingleArgs),
+    /// Signs the parameters of a new ledger with the root key
+    Genesis(genesis::GenesisArgs),
     /// Signs endorsements with the root key
     Endorse(endorse::EndorseArgs),
     /// Signs the retirement of a key with the root key
     Retire(endorse::RetireArgs),
-    /// Shows a key file, identity file or list of endorsements; never a secret
+    /// Shows a key file, identity file, genesis or list of endorsements; never a secret
     Show(endorse::ShowArgs),
     /// Puts endorsements and retirements on the ledger
     Submit(endorse::SubmitArgs),
@@ -54,6 +58,7 @@ pub async fn run(context: &Context, command: Keys) -> Result<(), CliError> {
             Ok(())
         }
         Keys::Log(args) => single(context, &args.out),
+        Keys::Genesis(args) => genesis::genesis(context, &args),
         Keys::Endorse(args) => endorse::endorse(context, &args),
         Keys::Retire(args) => endorse::retire(context, &args),
         Keys::Show(args) => endorse::show(context, &args),

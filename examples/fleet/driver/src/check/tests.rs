@@ -21,7 +21,7 @@ fn workload(count: usize) -> Workload {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    Workload::read(file.path(), 0).unwrap()
+    Workload::read(file.path(), 0, 0).unwrap()
 }
 
 fn leaf(seq: u64, kind: &str, request_id: &str) -> Vec<u8> {

@@ -52,11 +52,15 @@ impl Cluster {
         self.wait_answering().await?;
         let numbers = [spec.seal_entries, spec.seal_seconds, spec.interval_max_seconds].map(|n| n.to_string());
         let [entries, seconds, longest] = &numbers;
+        let majority = (spec.nodes / 2 + 1).to_string();
+        let mut args = vec!["keys", "genesis", "--root", "keys/root.key", "--origin", &spec.origin];
+        args.extend(["--seal-entries", entries, "--seal-seconds", seconds, "--interval-max", longest]);
+        args.extend(["--quorum", &majority, "--out", "keys/genesis.json"]);
+        self.commands.run(Program::Assent, &args).await?;
         let mut args = vec!["--config", "client.toml", "cluster", "bootstrap", "--identities"];
         let files = self.identity_files();
         args.extend(files.iter().map(String::as_str));
-        args.extend(["--endorsements", "keys/endorsements.json", "--root-pub", "keys/root.pub"]);
-        args.extend(["--seal-entries", entries, "--seal-seconds", seconds, "--interval-max", longest]);
+        args.extend(["--endorsements", "keys/endorsements.json", "--genesis", "keys/genesis.json"]);
         self.commands.run(Program::Assent, &args).await?;
         self.wait_ready().await
     }
