@@ -49,3 +49,5 @@ lint: ## Formatting, clippy, style and walls, as CI checks them
 
 bench: setup ## Run the benches, in the one profile that demo and tests use too
 	@$(STEP) "benches" cargo bench --workspace --profile dev --bench '*'
+	@echo "Criterion keeps its results in $(CARGO_TARGET_DIR)/criterion; figures worth keeping go to benches/results/."
+	@echo "Three nodes under load: make build, then $(BIN)/assent-load --help"

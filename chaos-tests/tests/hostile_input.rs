@@ -352,8 +352,8 @@ async fn broken_messages(world: &mut World) {
         ("no such method", "/assent.v1.Ledger/Allow", vec![], Code::Unimplemented, "UNIMPLEMENTED"),
     ];
     for index in 0..2 {
-        let client = RawClient::connect(&world.cluster.keys_dir(), world.cluster.nodes()[index].ports.client);
-        let client = client.await.unwrap();
+        let port = world.cluster.nodes()[index].ports.client;
+        let client = RawClient::connect(&world.cluster.keys_dir(), port).await.unwrap();
         for (case, method, bytes, grpc, code) in &cases {
             let status = client.send(method, &bare, bytes.clone()).await.expect_err(case);
             let got = (status.code(), meta(&status, "assent-code"), meta(&status, "assent-write"));

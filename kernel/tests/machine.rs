@@ -135,9 +135,13 @@ fn seals_commit_to_what_was_before_them() {
     assert!(body.membership.is_sorted());
     let progress = world.progress();
     assert_eq!((progress.span_start.0, progress.sealed.0, progress.span_entries), (size.0 + 1, size.0 + 1, 0));
+    // The next seal waits for this one's cosignatures: a span that nobody can cosign any more could never be closed.
+    let next = world.seal();
+    assert_eq!(world.refused(node(), next.clone()), Refusal::SealPending { sealed: progress.sealed });
+    let cosigned = world.cosigned();
+    world.must(node(), cosigned);
     // An empty span is sealed too: silence is attested.
-    let seal = world.seal();
-    world.must(node(), seal);
+    world.must(node(), next);
 }
 
 #[test]

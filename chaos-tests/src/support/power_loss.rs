@@ -43,10 +43,8 @@ pub fn run(seed: u64, acknowledge: Acknowledge) -> Result<Report, Violation> {
         std::thread::sleep(dice.millis(30, 500));
         // In half of the runs the disks hang first: what is not fsynced then piles up, and must not be acknowledged.
         if dice.below(2) == 0 {
-            let before = oracle.acknowledged_count();
             cluster.hang_disks();
-            std::thread::sleep(dice.millis(20, 120));
-            eprintln!("HANG {before} {}", oracle.acknowledged_count());
+            std::thread::sleep(dice.millis(100, 300));
         }
         cluster.lose_power(&mut dice);
         drop(load);
