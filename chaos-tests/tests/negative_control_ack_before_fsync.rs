@@ -1,5 +1,7 @@
 //! Negative control of `power_loss_of_all_nodes`: a Raft log that answers before its fsync is caught by that very test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use assent_chaos_tests::support::dice::{repeat, seeds};
 use assent_chaos_tests::support::oracle::Violation;
 use assent_chaos_tests::support::power_loss::run;

@@ -3,6 +3,8 @@
 //! The suite hands a snapshot straight from one state machine to another. Between nodes there is a transfer, so there is
 //! one here: what the suite installs has travelled piece by piece into the receiver's own folder first.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

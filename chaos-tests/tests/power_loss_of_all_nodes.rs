@@ -4,6 +4,8 @@
 //! chooses. Afterwards every acknowledged decision is on every node, once, at the position and with the bytes of its
 //! receipt; the nodes agree on size, root and state digest; and a request without an answer, sent again, is recorded once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use assent_chaos_tests::support::dice::{repeat, seeds};
 use assent_chaos_tests::support::power_loss::run;
 use assent_chaos_tests::support::sim_cluster::Acknowledge;

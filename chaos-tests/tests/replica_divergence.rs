@@ -1,6 +1,8 @@
 //! Negative controls of determinism: a replica that applies an entry twice, or in the order of a hash map, comes to another
 //! record than the others, and the comparison of roots at the next seal catches it. The same steps without the fault agree.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,6 +1,8 @@
 //! Invariant: SIGKILL of all nodes at once, under load, loses nothing that was acknowledged; the nodes come back equal to the
 //! bit. So does a node that lost its disk: it joins under a new id, by snapshot.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use assent_chaos_tests::support::real_cluster::RealCluster;
 
 /// All running nodes agree, at `size` or beyond.

@@ -1,6 +1,8 @@
 //! Invariant: SIGTERM to a leader under load hands leadership over: another leads within 3 s, nothing acknowledged is lost,
 //! and the process ends with exit code 0.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::time::{Duration, Instant};
 
 use assent_chaos_tests::support::real_cluster::{CALL_MAX, RealCluster};

@@ -1,6 +1,8 @@
 //! Invariant: a snapshot brings over everything or nothing. What arrives damaged or lies about itself is not installed, and
 //! a transfer that broke off goes on where it stood.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::path::Path;
 use std::sync::Arc;
 

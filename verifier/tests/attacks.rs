@@ -13,10 +13,11 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use assent_ledger::archive::{BundleReader, append_leaf, ledger_prefix};
+use assent_ledger::archive::ledger_prefix;
 use assent_ledger::ids::{Origin, TenantId, Time};
 use assent_ledger::keys::{Role, SecretKey, cosigner_key_name};
 use assent_verifier::{Kind, Options, Report, Verdict, verify};
+use support::files::*;
 use support::ledger_builder::*;
 use tempfile::TempDir;
 
@@ -65,28 +66,6 @@ impl World {
 fn expect(report: &Report, verdict: Verdict, kind: Kind, seq: u64) {
     let found = report.decisive().map(|f| (report.verdict, f.kind, f.seq));
     assert_eq!(found, Some((verdict, kind, seq)), "{}", report.to_text());
-}
-
-fn records(path: &Path) -> Vec<Vec<u8>> {
-    let bytes = fs::read(path).unwrap();
-    let mut reader = BundleReader::new(bytes.as_slice());
-    let mut out = Vec::new();
-    while let Some(leaf) = reader.next_leaf().unwrap() {
-        out.push(leaf.to_vec());
-    }
-    out
-}
-
-fn write_records(path: &Path, records: &[Vec<u8>]) {
-    let mut bytes = Vec::new();
-    records.iter().for_each(|r| append_leaf(&mut bytes, r).unwrap());
-    fs::write(path, bytes).unwrap();
-}
-
-fn flip(path: &Path, at: usize) {
-    let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 1;
-    fs::write(path, bytes).unwrap();
 }
 
 #[test]
@@ -342,20 +321,6 @@ fn receipts_confirm_and_contradict() {
     let relabelled = text.replace("\"index\":\"20\"", "\"index\":\"21\"");
     fs::write(&path, relabelled).unwrap();
     expect(&verify(&options).unwrap(), Verdict::Untrusted, Kind::ReceiptUntrusted, 21);
-}
-
-fn copy(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            let _ = fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 #[test]

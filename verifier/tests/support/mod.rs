@@ -1,3 +1,4 @@
 //! Shared by the verifier's tests.
 
+pub mod files;
 pub mod ledger_builder;
