@@ -191,9 +191,11 @@ mod tests {
                 let (applied, _) = world.apply(&batch).unwrap();
                 let allowed = |a: &Answer| matches!(a, Answer::Decided { verdict: Verdict::Allow, .. });
                 assert!(applied.answers.iter().all(allowed), "{:?}", applied.answers);
-                for batch in [world.seal(), world.cosigned()] {
-                    world.apply(&batch).unwrap();
-                }
+                let seal = world.seal();
+                world.apply(&seal).unwrap();
+                // Made only now: it names the size that was just sealed.
+                let cosigned = world.cosigned();
+                world.apply(&cosigned).unwrap();
             }
         }
     }
