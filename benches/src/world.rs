@@ -69,6 +69,7 @@ impl World {
             tool: self.policy.call.tool.into(),
             content_type: "application/json".into(),
             inputs: self.policy.call.inputs.clone(),
+            context: Box::default(),
         };
         let agent = self.agent.clone();
         self.command_of(&agent, CommandBody::Evaluate(Box::new(call)))

@@ -3,9 +3,13 @@
 //! Names that callers choose end up in leaves, which live for ever: they are short and of a plain alphabet, so that no free text
 //! gets there.
 
-use crate::command::{Command, CommandBody, Evaluate, Genesis, NewCredential, RunRequest};
-use crate::limits::{BUNDLE_BYTES_MAX, INPUTS_BYTES_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX};
+use crate::command::{CallContext, Command, CommandBody, Evaluate, Genesis, NewCredential, RunRequest};
+use crate::limits::{
+    BUNDLE_BYTES_MAX, CHAIN_MAX, CLAIMS_MAX, INPUTS_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX,
+    TAINT_LABELS_MAX,
+};
 use crate::refusal::Refusal;
+use crate::taint::TaintLabel;
 
 const NAME: &str = "1 to 128 letters, digits or . _ : / @ # -";
 const SUBJECT: &str = "1 to 256 letters, digits or . _ : / @ # -";
@@ -63,7 +67,54 @@ pub fn check_evaluate(evaluate: &Evaluate) -> Result<(), Refusal> {
     if evaluate.inputs.len() > INPUTS_BYTES_MAX {
         return Err(Refusal::Malformed { field: "inputs", expected: "at most 1 MiB" });
     }
+    check_context(&evaluate.context)
+}
+
+fn check_context(context: &CallContext) -> Result<(), Refusal> {
+    optional(name, "span_id", context.span_id.as_deref())?;
+    optional(name, "parent_decision", context.parent_decision.as_deref())?;
+    optional(name, "approval_id", context.approval_id.as_deref())?;
+    optional(name, "category", context.claimed.category.as_deref())?;
+    optional(name, "risk_tier", context.claimed.risk_tier.as_deref())?;
+    optional(name, "idempotency_key", context.idempotency_key.as_deref())?;
+    each("on_behalf_of", &context.on_behalf_of, CHAIN_MAX, subject)?;
+    each("source_labels", &context.source_labels, LABELS_MAX, name)?;
+    each("fulfils", context.fulfils.as_deref().unwrap_or_default(), LABELS_MAX, name)?;
+    if context.claims.len() > CLAIMS_MAX {
+        return Err(Refusal::Malformed { field: "claims", expected: "a list of at most 16" });
+    }
+    context.claims.iter().try_for_each(|(claim, _)| name("claims", claim))?;
+    if context.risk_score_milli.is_some_and(|risk| risk > 1_000) {
+        return Err(Refusal::Malformed { field: "risk_score_milli", expected: "0 to 1000" });
+    }
+    labels(&context.taint)
+}
+
+/// Checks taint labels: how many, and what their origins consist of.
+pub fn labels(labels: &[TaintLabel]) -> Result<(), Refusal> {
+    if labels.len() > TAINT_LABELS_MAX {
+        return Err(Refusal::Malformed { field: "taint", expected: "a list of at most 16 labels" });
+    }
+    for label in labels {
+        name("the origin of a taint label", &label.origin)?;
+        optional(name, "the cause of a taint label", label.propagated_from.as_deref())?;
+        if label.confidence_milli > 1_000 {
+            return Err(Refusal::Malformed { field: "confidence_milli", expected: "0 to 1000" });
+        }
+    }
     Ok(())
+}
+
+fn each(
+    field: &'static str,
+    texts: &[String],
+    max: usize,
+    check: impl Fn(&'static str, &str) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if texts.len() > max {
+        return Err(Refusal::Malformed { field, expected: "a shorter list" });
+    }
+    texts.iter().try_for_each(|text| check(field, text))
 }
 
 fn check_genesis(genesis: &Genesis) -> Result<(), Refusal> {
@@ -89,10 +140,11 @@ fn check_credential(new: &NewCredential) -> Result<(), Refusal> {
 
 fn check_run(run: &RunRequest) -> Result<(), Refusal> {
     name("run_id", &run.run_id)?;
+    optional(name, "parent_run_id", run.parent_run_id.as_deref())?;
     optional(subject, "subject", run.subject.as_deref())
 }
 
-fn optional(
+pub(crate) fn optional(
     check: impl Fn(&'static str, &str) -> Result<(), Refusal>,
     field: &'static str,
     text: Option<&str>,
@@ -100,11 +152,11 @@ fn optional(
     text.map_or(Ok(()), |text| check(field, text))
 }
 
-fn name(field: &'static str, text: &str) -> Result<(), Refusal> {
+pub(crate) fn name(field: &'static str, text: &str) -> Result<(), Refusal> {
     shape(field, text, NAME_BYTES_MAX, NAME, is_name_byte)
 }
 
-fn subject(field: &'static str, text: &str) -> Result<(), Refusal> {
+pub(crate) fn subject(field: &'static str, text: &str) -> Result<(), Refusal> {
     shape(field, text, SUBJECT_BYTES_MAX, SUBJECT, is_name_byte)
 }
 
@@ -140,6 +192,7 @@ mod tests {
             tool: "mail.send".into(),
             content_type: "application/json; charset=utf-8".into(),
             inputs: b"{}".to_vec(),
+            context: Box::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Commands: what the leader commits and every replica decides. Their fields are what a caller asked for, never what was decided.
 
 mod body;
+mod context;
 mod encoding;
 mod request_id;
 
@@ -8,6 +9,7 @@ pub use body::{
     Agent, AnchoredSpan, CommandBody, CosignedSpan, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource,
     RunRequest,
 };
+pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
 pub use request_id::{RequestId, RequestIdError};
 
 use assent_ledger::hash::{Hash, sha256};
@@ -18,7 +20,7 @@ use crate::limits;
 use crate::stamp::Stamp;
 
 /// Version byte of an encoded command.
-const COMMAND_VERSION: u8 = 1;
+const COMMAND_VERSION: u8 = 2;
 /// Version byte of an encoded batch.
 const BATCH_VERSION: u8 = 1;
 

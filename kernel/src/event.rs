@@ -2,14 +2,17 @@
 
 mod bodies;
 mod decision;
+mod effects;
 mod fields;
+mod lists;
 
 pub use assent_ledger::seal::BodyError;
 pub use bodies::{
-    BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, PrincipalDisabled,
+    BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, ParentRun, PrincipalDisabled,
     PrincipalRegistered, RunCloseReason, RunClosed, RunOpened, TenantCreated,
 };
 pub use decision::{PolicyDecision, ShownRules};
+pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 
 use assent_ledger::ids::TenantId;
 use assent_ledger::json::Value;
@@ -51,6 +54,16 @@ impl core::fmt::Debug for PayloadIntent {
 
 /// Role of the payload that holds a call's arguments.
 pub const INPUT_ROLE: &str = "input";
+/// Role of the payload that holds what a call said besides tool and arguments (`CallContext::encode`).
+pub const CONTEXT_ROLE: &str = "context";
+/// Role of the payload that holds the arguments that are to be used in place of the caller's.
+pub const REPLACEMENT_ROLE: &str = "replacement";
+/// Role of the payload that says what the call adds to contracts across steps; it derives from arguments.
+pub const ACCUMULATE_ROLE: &str = "accumulate";
+/// Role of the payload that holds what a tool returned.
+pub const OUTPUT_ROLE: &str = "output";
+/// Role of the payload that holds a person's reason.
+pub const JUSTIFICATION_ROLE: &str = "justification";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 

@@ -1,8 +1,12 @@
 //! `evolve`: what an event changes. It reads what the leaf says, and the state; nothing else, so that the state follows from the
-//! leaves. One exception: a bundle's source is the event's payload, addressed by the hash that the leaf carries.
+//! leaves. Some events change the state by what a payload holds (a bundle's source, the arguments of a call): what derives from a payload must
+//! not be in a leaf. Each payload is bound by the commitment in the leaf; where one was erased, the state says that it does not know.
 
+mod decided;
 mod ledger;
 mod tenant;
+
+pub use decided::digest_of_call;
 
 use assent_ledger::ids::{Seq, Time};
 
@@ -35,7 +39,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::BundleActivated(body) => tenant::bundle_activated(state, tenant, body),
         EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
         EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
-        EventBody::Decision(body) => tenant::decided(state, at, event, body),
+        EventBody::Decision(body) => decided::decided(state, at, event, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}
     }

@@ -20,5 +20,6 @@ pub mod reason;
 pub mod refusal;
 pub mod stamp;
 pub mod state;
+pub mod taint;
 pub mod value;
 pub mod verdict;

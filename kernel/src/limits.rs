@@ -17,6 +17,26 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest subject of a principal, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 256;
+/// Most labels that one call, message or memory entry brings.
+pub const TAINT_LABELS_MAX: usize = 16;
+/// Most (source, origin) pairs that a taint set tells apart; later origins count under `*`.
+pub const TAINT_ORIGINS_MAX: usize = 24;
+/// Most behaviour rules that are under way in one run.
+pub const LATCHES_MAX: usize = 24;
+/// Longest delegation chain.
+pub const CHAIN_MAX: usize = 8;
+/// Most `source_labels` and obligation types in one context.
+pub const LABELS_MAX: usize = 32;
+/// Most claims in one context.
+pub const CLAIMS_MAX: usize = 16;
+/// Most budgets or rates that one call is charged to.
+pub const BUDGETS_PER_CALL_MAX: usize = 32;
+/// Most obligations of one decision, and most parameters of one obligation.
+pub const OBLIGATIONS_MAX: usize = 16;
+/// Longest encoded record of a run, in bytes.
+pub const RUN_BYTES_MAX: usize = 8 << 10;
+/// How long an allowed call can be redeemed, in microseconds.
+pub const TOKEN_MICROS: u64 = 60 * 1_000_000;
 /// Longest inputs of one call, in bytes.
 pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Longest source of a policy bundle, in bytes.
@@ -45,6 +65,11 @@ pub const IMPLICIT_RUN_IDLE_MICROS: u64 = 30 * 60 * 1_000_000;
 const _: () = assert!(COMMANDS_PER_BATCH_MAX as u64 * 3 <= ledger::RECEIPT_BATCH_MAX);
 const _: () = assert!(INPUTS_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
+// A run at its caps: labels (number, length, origin, count, time, confidence), latches (length, id, step), and the rest.
+const _: () = assert!(
+    (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19) + LATCHES_MAX * (NAME_BYTES_MAX + 5) + SUBJECT_BYTES_MAX + 160
+        <= RUN_BYTES_MAX
+);
 const _: () = assert!(NAME_BYTES_MAX <= ledger::ID_BYTES_MAX);
 const _: () = assert!(SUBJECT_BYTES_MAX <= ledger::ACTOR_BYTES_MAX);
 const _: () = assert!(REQUEST_WINDOW_SECONDS.is_multiple_of(REQUEST_BUCKET_SECONDS));

@@ -80,7 +80,7 @@ fn runs_belong_to_their_subject_and_stay_closed() {
     assert_eq!(kinds, ["assent.run.opened", "dare.policy.decision"]);
     assert_eq!(decide(&mut world, me(), in_run("r1")).0.entries.len(), 1);
     assert_eq!(codes(&mut world, agent("acme", Some("agent-2")), in_run("r1")), [RunNotOwned]);
-    let run = |run: &str| RunRequest { run_id: run.into(), subject: None };
+    let run = |run: &str| RunRequest { run_id: run.into(), subject: None, parent_run_id: None };
     assert_eq!(world.refused(agent("acme", Some("agent-2")), CommandBody::CloseRun(run("r1"))), Refusal::RunNotOwned);
     world.must(me(), CommandBody::CloseRun(run("r1")));
     assert_eq!(codes(&mut world, me(), in_run("r1")), [RunClosed]);
@@ -104,7 +104,7 @@ fn implicit_runs_end_when_they_are_idle() {
     assert_eq!(kinds, ["assent.run.closed", "assent.run.opened", "dare.policy.decision"]);
     assert_ne!(third.entries[2].run_id.as_deref(), Some(first.as_str()));
     // Closing the implicit run by hand makes the next call open another.
-    let run = RunRequest { run_id: third.entries[2].run_id.clone().unwrap(), subject: None };
+    let run = RunRequest { run_id: third.entries[2].run_id.clone().unwrap(), subject: None, parent_run_id: None };
     world.must(me(), CommandBody::CloseRun(run));
     assert_eq!(decide(&mut world, me(), good()).0.entries.len(), 2);
 }

@@ -143,6 +143,7 @@ impl Author {
             tool: tool.to_owned(),
             content_type: "application/json".to_owned(),
             inputs: inputs.into_bytes(),
+            context: Box::default(),
         };
         self.command(caller, CommandBody::Evaluate(Box::new(call)))
     }

@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::Role;
+use super::{CallContext, Role};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,8 @@ pub struct RunRequest {
     pub run_id: String,
     /// The asserted subject; only honoured for tenant-wide credentials.
     pub subject: Option<String>,
+    /// The run that caused this one to be opened; read when a run is opened, ignored when it is closed.
+    pub parent_run_id: Option<String>,
 }
 
 /// What an agent says about itself; recorded, never trusted.
@@ -176,6 +178,8 @@ pub struct Evaluate {
     pub content_type: String,
     /// The arguments: the caller's exact bytes.
     pub inputs: Vec<u8>,
+    /// What else the caller says.
+    pub context: Box<CallContext>,
 }
 
 impl core::fmt::Debug for Evaluate {

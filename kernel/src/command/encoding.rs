@@ -7,7 +7,9 @@ use assent_ledger::json::{Value, parse};
 use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{Agent, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RunRequest, read_role};
+use super::{
+    Agent, CallContext, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
+};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
 
@@ -65,6 +67,7 @@ impl CommandBody {
             CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => {
                 w.text(&run.run_id);
                 w.text_opt(run.subject.as_deref());
+                w.text_opt(run.parent_run_id.as_deref());
             }
             CommandBody::Evaluate(evaluate) => evaluate.write(w),
             CommandBody::EndorseKey(body) => write_json(&body.to_value(), w),
@@ -163,7 +166,11 @@ impl NewCredential {
 
 impl RunRequest {
     fn read(r: &mut Reader<'_>) -> Result<RunRequest, CodecError> {
-        Ok(RunRequest { run_id: text(r, "the run")?, subject: text_opt(r, "the subject")? })
+        Ok(RunRequest {
+            run_id: text(r, "the run")?,
+            subject: text_opt(r, "the subject")?,
+            parent_run_id: text_opt(r, "the parent run")?,
+        })
     }
 }
 
@@ -179,6 +186,7 @@ impl Evaluate {
         w.text(&self.tool);
         w.text(&self.content_type);
         w.bytes(&self.inputs);
+        self.context.write(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Evaluate, CodecError> {
@@ -195,6 +203,7 @@ impl Evaluate {
             tool: text(r, "the tool")?,
             content_type: text(r, "the content type")?,
             inputs: r.bytes("the inputs", INPUTS_BYTES_MAX)?.to_vec(),
+            context: Box::new(CallContext::read(r)?),
         })
     }
 }

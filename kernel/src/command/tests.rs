@@ -32,13 +32,14 @@ fn evaluate(tool: &str, inputs: &[u8]) -> Evaluate {
         tool: tool.into(),
         content_type: "application/json".into(),
         inputs: inputs.to_vec(),
+        context: Box::default(),
     }
 }
 
 #[test]
 fn the_bytes_are_frozen() {
     let seal = command(CommandBody::Seal { reason: SealReason::Idle, expected_start: TreeSize(5) });
-    let mut expected = vec![1];
+    let mut expected = vec![2];
     expected.extend([0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0x7f, 0xff, 0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     expected.extend([0, 0, 0, 0, 0, 0, 0, 7]);
     expected.extend([9; 32]);
@@ -52,9 +53,12 @@ fn the_bytes_are_frozen() {
     assert_eq!(batch.encode(), framed);
     assert_eq!(Batch::decode(&framed).unwrap(), batch);
     let call = command(CommandBody::Evaluate(Box::new(evaluate("t", b"{}"))));
-    let body =
-        b"\x0b\0\0\0\x04prod\x01\0\0\0\x01r\0\0\x01\0\0\0\x01n\0\0\0\0\0\x01t\0\0\0\x10application/json\0\0\0\x02{}";
-    assert!(call.encode().ends_with(body));
+    let mut body =
+        b"\x0b\0\0\0\x04prod\x01\0\0\0\x01r\0\0\x01\0\0\0\x01n\0\0\0\0\0\x01t\0\0\0\x10application/json\0\0\0\x02{}"
+            .to_vec();
+    // A context that says nothing.
+    body.extend([0; 47]);
+    assert!(call.encode().ends_with(&body));
 }
 
 #[test]

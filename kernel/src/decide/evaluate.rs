@@ -6,8 +6,9 @@ use assent_ledger::ids::TenantId;
 
 use super::{Context, runs};
 use crate::bundle::{Call, Outcome};
-use crate::command::{Command, CommandBody, Evaluate};
-use crate::event::{Event, INPUT_ROLE, PayloadIntent, PolicyDecision, ShownRules};
+use crate::codec::Writer;
+use crate::command::{CallContext, Command, CommandBody, Evaluate};
+use crate::event::{CONTEXT_ROLE, Effects, Event, INPUT_ROLE, PayloadIntent, PolicyDecision, ShownRules};
 use crate::limits::RULES_SHOWN_MAX;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
@@ -22,6 +23,7 @@ struct Judged {
     bundle: Option<Hash>,
     schema: Option<Hash>,
     outcome: Outcome,
+    effects: Effects,
 }
 
 impl Judged {
@@ -33,7 +35,7 @@ impl Judged {
             contract_passed: 0,
             contract_total: 0,
         };
-        Judged { run_id: None, bundle: None, schema: None, outcome }
+        Judged { run_id: None, bundle: None, schema: None, outcome, effects: Effects::default() }
     }
 
     fn stopped(self, code: ReasonCode) -> Judged {
@@ -107,7 +109,14 @@ fn judge_by_policy<S: StateRead>(
 fn decision(command: &Command, evaluate: &Evaluate, judged: Judged) -> Event {
     let caller = &command.caller;
     let subject = command.subject().map(str::to_owned);
-    let Judged { run_id, bundle, schema, outcome } = judged;
+    let Judged { run_id, bundle, schema, outcome, mut effects } = judged;
+    if run_id.is_some() {
+        effects.counts = counts(&outcome);
+        effects.taint = evaluate.context.taint.clone();
+    }
+    effects.chain = evaluate.context.on_behalf_of.clone();
+    effects.span_id = evaluate.context.span_id.clone();
+    effects.cooperative = evaluate.context.cooperative;
     let salt: [u8; 32] = command.stamp.derive(Purpose::RequestSalt, 0);
     let request_hash = request_hash(&caller.tenant, subject.as_deref(), evaluate, schema.as_ref());
     let total = u32::try_from(outcome.rules.len()).unwrap_or(u32::MAX);
@@ -119,6 +128,7 @@ fn decision(command: &Command, evaluate: &Evaluate, judged: Judged) -> Event {
         bundle,
         codes: outcome.codes,
         effective: outcome.verdict,
+        effects,
         environment: evaluate.environment.clone(),
         observe: false,
         pass_ratio_milli: u32::try_from(ratio).ok().filter(|_| outcome.contract_total > 0),
@@ -135,28 +145,58 @@ fn decision(command: &Command, evaluate: &Evaluate, judged: Judged) -> Event {
         run_id,
         trace_id: evaluate.trace_id.clone(),
         body: body.into(),
-        payloads: vec![PayloadIntent {
-            role: INPUT_ROLE,
-            content_type: evaluate.content_type.clone(),
-            bytes: evaluate.inputs.clone(),
-        }],
+        payloads: payloads(evaluate),
     }
 }
 
-/// Digest of what was asked: tenant, environment, subject, tool, the tool's schema hash (nothing when it is unknown), content
-/// type and exact bytes, each after its length in 32 bits. A subject that is not known counts as empty.
+/// Which counters of the run a call moves.
+fn counts(outcome: &Outcome) -> Vec<&'static str> {
+    let mut counts = vec!["calls"];
+    counts.push(match outcome.verdict {
+        Verdict::Deny => "denied",
+        Verdict::Escalate => "escalated",
+        Verdict::Compute => "computed",
+        Verdict::Allow => "allowed",
+    });
+    // Who is denied for what it tried, and not for what it is, gets a strike.
+    let strike = |code: &ReasonCode| (200..800).contains(&code.number());
+    if outcome.verdict == Verdict::Deny && outcome.codes.iter().any(strike) {
+        counts.push("strikes");
+    }
+    counts
+}
+
+/// The arguments, and what else the caller said if it said anything.
+fn payloads(evaluate: &Evaluate) -> Vec<PayloadIntent> {
+    let content_type = evaluate.content_type.clone();
+    let mut payloads = vec![PayloadIntent { role: INPUT_ROLE, content_type, bytes: evaluate.inputs.clone() }];
+    if *evaluate.context != CallContext::default() {
+        let content_type = "application/vnd.assent.call-context".to_owned();
+        payloads.push(PayloadIntent { role: CONTEXT_ROLE, content_type, bytes: evaluate.context.encode() });
+    }
+    payloads
+}
+
+/// Digest of what was asked: tenant, environment, subject, delegation chain, tool, the tool's schema hash (nothing when it is
+/// unknown), content type and exact bytes, each after its length in 32 bits; the chain is its subjects in the same way after their
+/// number. A subject that is not known counts as empty.
 pub fn request_hash(tenant: &TenantId, subject: Option<&str>, evaluate: &Evaluate, schema: Option<&Hash>) -> Hash {
-    let parts: [&[u8]; 7] = [
+    let mut chain = Writer::new();
+    chain.count(evaluate.context.on_behalf_of.len());
+    evaluate.context.on_behalf_of.iter().for_each(|subject| chain.text(subject));
+    let chain = chain.finish();
+    let parts: [&[u8]; 8] = [
         tenant.as_str().as_bytes(),
         evaluate.environment.as_bytes(),
         subject.unwrap_or_default().as_bytes(),
+        &chain,
         evaluate.tool.as_bytes(),
         schema.map_or(&[], |hash| hash.as_bytes()),
         evaluate.content_type.as_bytes(),
         &evaluate.inputs,
     ];
     let lengths = parts.map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-    let [l0, l1, l2, l3, l4, l5, l6] = &lengths;
-    let [p0, p1, p2, p3, p4, p5, p6] = parts;
-    sha256(&[b"assent request/1\n", l0, p0, l1, p1, l2, p2, l3, p3, l4, p4, l5, p5, l6, p6])
+    let [l0, l1, l2, l3, l4, l5, l6, l7] = &lengths;
+    let [p0, p1, p2, p3, p4, p5, p6, p7] = parts;
+    sha256(&[b"assent request/2\n", l0, p0, l1, p1, l2, p2, l3, p3, l4, p4, l5, p5, l6, p6, l7, p7])
 }

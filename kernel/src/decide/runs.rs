@@ -4,7 +4,7 @@ use assent_ledger::ids::TenantId;
 
 use super::{Context, principals};
 use crate::command::RunRequest;
-use crate::event::{Event, RunCloseReason, RunClosed, RunOpened};
+use crate::event::{Event, ParentRun, RunCloseReason, RunClosed, RunOpened};
 use crate::limits::IMPLICIT_RUN_IDLE_MICROS;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
@@ -18,7 +18,24 @@ pub(super) fn open<S: StateRead>(ctx: &Context<'_, S>, run: &RunRequest) -> Resu
     if ctx.state.get(&StateKey::Run(tenant.clone(), run.run_id.clone())).is_some() {
         return Err(Refusal::RunExists);
     }
-    Ok(vec![opened(ctx, tenant, subject, &run.run_id, false)])
+    let parent = match run.parent_run_id.as_deref() {
+        Some(parent) => Some(parent_of(ctx, tenant, parent)?),
+        None => None,
+    };
+    let body = RunOpened { subject: subject.to_owned(), implicit: false, parent };
+    let event = Event::new(tenant.clone(), Some(subject.to_owned()), body);
+    Ok(vec![in_run(event, ctx, &run.run_id)])
+}
+
+/// The run that causes another: any of the tenant that is open.
+fn parent_of<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, run_id: &str) -> Result<ParentRun, Refusal> {
+    match ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned())).as_deref() {
+        Some(Record::Run(known)) if known.is_closed() => Err(Refusal::RunClosed),
+        Some(Record::Run(known)) => {
+            Ok(ParentRun { run_id: run_id.to_owned(), generation: known.generation.saturating_add(1) })
+        }
+        _ => Err(Refusal::RunUnknown),
+    }
 }
 
 /// Closes a run.
@@ -26,7 +43,7 @@ pub(super) fn close<S: StateRead>(ctx: &Context<'_, S>, run: &RunRequest) -> Res
     let (tenant, subject) = owner(ctx, run)?;
     match ctx.state.get(&StateKey::Run(tenant.clone(), run.run_id.clone())).as_deref() {
         Some(Record::Run(known)) if known.subject != subject => Err(Refusal::RunNotOwned),
-        Some(Record::Run(known)) if known.closed => Err(Refusal::RunClosed),
+        Some(Record::Run(known)) if known.is_closed() => Err(Refusal::RunClosed),
         Some(Record::Run(_)) => Ok(vec![closed(ctx, tenant, subject, &run.run_id, RunCloseReason::Requested)]),
         _ => Err(Refusal::RunUnknown),
     }
@@ -54,7 +71,7 @@ pub(super) fn of_call<S: StateRead>(
     match ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned())).as_deref() {
         // Another subject's run does not get an entry that it did not cause.
         Some(Record::Run(known)) if known.subject != subject => Err((ReasonCode::RunNotOwned, None)),
-        Some(Record::Run(known)) if known.closed => Err((ReasonCode::RunClosed, Some(run_id.to_owned()))),
+        Some(Record::Run(known)) if known.is_closed() => Err((ReasonCode::RunClosed, Some(run_id.to_owned()))),
         Some(_) => Ok(run_id.to_owned()),
         None => {
             events.push(opened(ctx, tenant, subject, run_id, false));
@@ -77,7 +94,7 @@ fn implicit<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str
 }
 
 fn opened<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str, run_id: &str, implicit: bool) -> Event {
-    let body = RunOpened { subject: subject.to_owned(), implicit };
+    let body = RunOpened { subject: subject.to_owned(), implicit, parent: None };
     in_run(Event::new(tenant.clone(), Some(subject.to_owned()), body), ctx, run_id)
 }
 

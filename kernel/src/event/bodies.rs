@@ -241,6 +241,17 @@ pub struct RunOpened {
     pub subject: String,
     /// Whether it was opened because a call named none.
     pub implicit: bool,
+    /// The run that caused it, and how many runs lie between a person and this one.
+    pub parent: Option<ParentRun>,
+}
+
+/// The run that caused another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParentRun {
+    /// Its id.
+    pub run_id: String,
+    /// One more than the parent's.
+    pub generation: u32,
 }
 
 impl RunOpened {
@@ -249,15 +260,26 @@ impl RunOpened {
 
     /// The body as JSON.
     pub fn to_value(&self) -> Value {
-        Value::map([("implicit", Value::from(self.implicit)), ("subject", Value::str(&*self.subject))])
+        let value = Value::map([("implicit", Value::from(self.implicit)), ("subject", Value::str(&*self.subject))]);
+        match &self.parent {
+            Some(parent) => value.with("parent", &*parent.run_id).with("generation", parent.generation),
+            None => value,
+        }
     }
 
     /// Reads the body strictly.
     pub fn from_value(value: &Value) -> Result<Self, BodyError> {
         let mut fields = Fields::of(value, "the opened run")?;
-        let body = RunOpened { subject: fields.text("subject")?, implicit: fields.bool("implicit")? };
+        let (subject, implicit) = (fields.text("subject")?, fields.bool("implicit")?);
+        let parent = match fields.text_opt("parent")? {
+            Some(run_id) => {
+                let positive = |v: &Value| u32::try_from(v.as_int()?).ok().filter(|n| *n > 0);
+                Some(ParentRun { run_id, generation: fields.read("generation", "a positive integer", positive)? })
+            }
+            None => None,
+        };
         fields.finish()?;
-        Ok(body)
+        Ok(RunOpened { subject, implicit, parent })
     }
 }
 

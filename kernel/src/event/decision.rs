@@ -6,6 +6,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::json::Value;
 use assent_ledger::seal::BodyError;
 
+use super::effects::Effects;
 use super::fields::{Fields, with_opt};
 use crate::command::{Agent, RequestId};
 use crate::limits::RULES_SHOWN_MAX;
@@ -25,6 +26,8 @@ pub struct PolicyDecision {
     pub codes: Vec<ReasonCode>,
     /// What is enforced; differs from the verdict in observe mode only.
     pub effective: Verdict,
+    /// What the call changes, besides being recorded.
+    pub effects: Effects,
     /// The environment.
     pub environment: String,
     /// Whether the decision is recorded without being enforced.
@@ -76,6 +79,7 @@ impl PolicyDecision {
         value = with_opt(value, "bundle", self.bundle);
         value = with_opt(value, "pass_ratio_milli", self.pass_ratio_milli);
         value = with_opt(value, "subject", self.subject.as_deref());
+        value = with_opt(value, "effects", self.effects.to_value());
         with_opt(value, "rules", self.rules.as_ref().map(ShownRules::to_value))
     }
 
@@ -93,6 +97,10 @@ impl PolicyDecision {
             bundle: fields.hash_opt("bundle")?,
             codes: fields.read("codes", "known reason codes in strictly ascending order, at least one", codes_from)?,
             effective: fields.read("effective", verdicts, verdict)?,
+            effects: match fields.read_opt("effects", "an object", Some)? {
+                Some(effects) => Effects::from_value(effects)?,
+                None => Effects::default(),
+            },
             environment: fields.text("environment")?,
             observe: fields.bool("observe")?,
             pass_ratio_milli: fields.read_opt("pass_ratio_milli", "an integer from 0 to 1000", milli_from)?,

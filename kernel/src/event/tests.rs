@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use assent_ledger::hash::Hash;
+use assent_ledger::ids::Time;
 use assent_ledger::json::parse;
 
 use super::*;
 use crate::command::{Agent, RequestId, Role};
 use crate::reason::ReasonCode;
+use crate::state::keys::RunMode;
+use crate::taint::{TaintLabel, TaintSource};
 use crate::verdict::Verdict;
 
 fn bodies() -> Vec<EventBody> {
@@ -21,10 +24,53 @@ fn bodies() -> Vec<EventBody> {
         CredentialRevoked { name: "n".into(), token_hash: hash }.into(),
         BundleOffered { bundle: hash }.into(),
         BundleActivated { environment: "prod".into(), bundle: hash, previous: Some(hash) }.into(),
-        RunOpened { subject: "s".into(), implicit: true }.into(),
+        RunOpened { subject: "s".into(), implicit: true, parent: None }.into(),
+        RunOpened {
+            subject: "s".into(),
+            implicit: false,
+            parent: Some(ParentRun { run_id: "p".into(), generation: 2 }),
+        }
+        .into(),
         RunClosed { subject: "s".into(), reason: RunCloseReason::Idle }.into(),
         decision().into(),
     ]
+}
+
+fn effects() -> Effects {
+    let label = TaintLabel {
+        source: TaintSource::Web,
+        origin: "example.com".into(),
+        confidence_milli: 900,
+        propagated_from: Some("d-1".into()),
+    };
+    Effects {
+        approval: Some("a-1".into()),
+        approved_by: Some("a-2".into()),
+        baseline: Some(Hash([7; 32])),
+        chain: vec!["s2".into()],
+        cooperative: true,
+        counts: vec!["calls", "denied"],
+        depth: 3,
+        effect_key: Some("k".into()),
+        latches: vec![("b-1".into(), 1), ("b-2".into(), 0)],
+        lease: Some("l".into()),
+        mode: RunMode::Restricted,
+        obligations: vec![Obligation {
+            kind: "redact".into(),
+            required: true,
+            params: vec![("fields".into(), "email".into())],
+        }],
+        parent: Some("d-0".into()),
+        rates: vec!["r-1".into()],
+        replacement: Some(Hash([8; 32])),
+        replacement_tool: Some("t2".into()),
+        reserved: vec![Reservation { budget: "b".into(), amount: u64::MAX }],
+        runtime: Some(Hash([9; 32])),
+        shadow: vec![ShadowVote { rule: "x".into(), verdict: Verdict::Escalate }],
+        span_id: Some("sp".into()),
+        taint: vec![label],
+        token_expires: Some(Time(5)),
+    }
 }
 
 fn decision() -> PolicyDecision {
@@ -34,6 +80,7 @@ fn decision() -> PolicyDecision {
         bundle: Some(Hash([5; 32])),
         codes: vec![ReasonCode::ContractViolated, ReasonCode::RuleDenied],
         effective: Verdict::Deny,
+        effects: effects(),
         environment: "prod".into(),
         observe: false,
         pass_ratio_milli: Some(500),
@@ -63,7 +110,8 @@ fn bodies_round_trip_and_refuse_what_they_do_not_know() {
 
 #[test]
 fn the_decisions_json_is_frozen() {
-    let text = String::from_utf8(decision().to_value().to_bytes().unwrap()).unwrap();
+    let plain = PolicyDecision { effects: Effects::default(), ..decision() };
+    let text = String::from_utf8(plain.to_value().to_bytes().unwrap()).unwrap();
     let (five, six) = ("05".repeat(32), "06".repeat(32));
     assert_eq!(
         text,
@@ -86,4 +134,16 @@ fn decisions_with_impossible_reasons_are_refused() {
         let odd = decision().to_value().with(field, value);
         assert!(PolicyDecision::from_value(&odd).is_err(), "{field}");
     }
+}
+
+#[test]
+fn the_effects_json_is_frozen() {
+    let text = String::from_utf8(decision().to_value().get("effects").unwrap().to_bytes().unwrap()).unwrap();
+    let (seven, eight, nine) = ("07".repeat(32), "08".repeat(32), "09".repeat(32));
+    assert_eq!(
+        text,
+        format!(
+            r#"{{"approval":"a-1","approved_by":"a-2","baseline":"{seven}","chain":["s2"],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+        )
+    );
 }

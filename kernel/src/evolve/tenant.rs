@@ -4,12 +4,12 @@ use assent_ledger::ids::TenantId;
 
 use super::EntryFacts;
 use crate::event::{
-    BUNDLE_ROLE, BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, Event, PolicyDecision,
-    PrincipalDisabled, PrincipalRegistered, RunClosed, RunOpened, TenantCreated,
+    BUNDLE_ROLE, BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, Event, PrincipalDisabled,
+    PrincipalRegistered, RunClosed, RunOpened, TenantCreated,
 };
 use crate::state::keys::{
     ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, ImplicitRunRecord, OfferedBundleRecord,
-    PrincipalRecord, RunRecord, TenantRecord,
+    PrincipalRecord, RunMode, RunRecord, TenantRecord,
 };
 use crate::state::{Record, StateKey, StateWrite};
 
@@ -73,13 +73,14 @@ pub(super) fn bundle_activated(state: &mut impl StateWrite, tenant: &TenantId, b
 
 pub(super) fn run_opened(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &RunOpened) {
     let Some(run_id) = &event.run_id else { return };
-    let RunOpened { subject, implicit } = body.clone();
+    let RunOpened { subject, implicit, parent } = body.clone();
     if implicit {
         let key = StateKey::ImplicitRun(event.tenant.clone(), subject.clone());
         let record = ImplicitRunRecord { run_id: run_id.clone(), last: at.time };
         state.put(key, Record::ImplicitRun(record));
     }
-    let record = RunRecord { subject, implicit, opened: at.time, closed: false };
+    let generation = parent.map_or(0, |parent| parent.generation);
+    let record = RunRecord { generation, ..RunRecord::new(subject, implicit, at.time) };
     state.put(StateKey::Run(event.tenant.clone(), run_id.clone()), Record::Run(record));
 }
 
@@ -87,7 +88,7 @@ pub(super) fn run_closed(state: &mut impl StateWrite, event: &Event, body: &RunC
     let Some(run_id) = &event.run_id else { return };
     let key = StateKey::Run(event.tenant.clone(), run_id.clone());
     if let Some(Record::Run(known)) = state.get(&key).as_deref() {
-        let record = RunRecord { closed: true, ..known.clone() };
+        let record = RunRecord { mode: RunMode::Closed, ..known.clone() };
         state.put(key, Record::Run(record));
     }
     let implicit = StateKey::ImplicitRun(event.tenant.clone(), body.subject.clone());
@@ -96,16 +97,6 @@ pub(super) fn run_closed(state: &mut impl StateWrite, event: &Event, body: &RunC
     }
 }
 
-/// A decision keeps its subject's implicit run alive.
-pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
-    let (Some(run_id), Some(subject)) = (&event.run_id, &body.subject) else { return };
-    let key = StateKey::ImplicitRun(event.tenant.clone(), subject.clone());
-    if is_implicit_run(state, &key, run_id) {
-        let record = ImplicitRunRecord { run_id: run_id.clone(), last: at.time };
-        state.put(key, Record::ImplicitRun(record));
-    }
-}
-
-fn is_implicit_run(state: &impl StateWrite, key: &StateKey, run_id: &str) -> bool {
+pub(super) fn is_implicit_run(state: &impl StateWrite, key: &StateKey, run_id: &str) -> bool {
     matches!(state.get(key).as_deref(), Some(Record::ImplicitRun(known)) if known.run_id == run_id)
 }

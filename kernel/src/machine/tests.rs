@@ -29,6 +29,7 @@ fn faults_deny_calls_and_refuse_the_rest() {
         tool: "t".into(),
         content_type: "application/json".into(),
         inputs: b"{}".to_vec(),
+        context: Box::default(),
     };
     let call = command(CommandBody::Evaluate(Box::new(call)));
     let Ok(Decision::Events(events)) = guard(&call, || panic!("a fault on purpose")) else { panic!("no deny") };

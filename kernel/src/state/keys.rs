@@ -31,7 +31,7 @@ pub use progress::{CosignedRecord, ProgressRecord};
 pub use request::{DecidedRecord, RequestRecord};
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
-pub use run::RunRecord;
+pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
 pub use tenant::TenantRecord;
 
 use assent_ledger::hash::Hash;

@@ -83,7 +83,7 @@ proptest! {
         let rows = [
             (StateKey::Progress, Record::Progress(progress)),
             (StateKey::Credential(hash), Record::Credential(credential)),
-            (StateKey::Run(t1, s1), Record::Run(RunRecord { subject: text.clone(), implicit: flag, opened: Time(n), closed: !flag })),
+            (StateKey::Run(t1, s1), Record::Run(RunRecord::new(text.clone(), flag, Time(n)))),
             (StateKey::ImplicitRun(t2, s2), Record::ImplicitRun(ImplicitRunRecord { run_id: text.clone(), last: Time(n) })),
             (StateKey::Principal(t3, s3), Record::Principal(PrincipalRecord { owner: None, disabled: flag })),
             (StateKey::Tenant(tenant.clone()), Record::Tenant(TenantRecord { blind: hash.0, opaque: hash, disabled: flag, created: Time(n) })),

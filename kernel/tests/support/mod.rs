@@ -174,6 +174,7 @@ pub fn call(tool: &str, inputs: &str) -> Evaluate {
         tool: tool.into(),
         content_type: "application/json".into(),
         inputs: inputs.as_bytes().to_vec(),
+        context: Box::default(),
     }
 }
 
@@ -406,8 +407,8 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
         6 => offer(of),
         7 => CommandBody::OfferBundle(OfferedSource { tenant: tenant(of), source: b"name: [".to_vec() }),
         8 => activate(of),
-        9 => CommandBody::OpenRun(RunRequest { run_id: run, subject: asserted }),
-        10 => CommandBody::CloseRun(RunRequest { run_id: run, subject: asserted }),
+        9 => CommandBody::OpenRun(RunRequest { run_id: run, subject: asserted, parent_run_id: None }),
+        10 => CommandBody::CloseRun(RunRequest { run_id: run, subject: asserted, parent_run_id: None }),
         11 | 12 => world.seal(),
         13 => CommandBody::Seal { reason: SealReason::Idle, expected_start: TreeSize(dice.below(9)) },
         14 => world.cosigned(),

@@ -128,6 +128,7 @@ mod tests {
                     tool: "t".to_owned(),
                     content_type: "application/json".to_owned(),
                     inputs: Vec::new(),
+                    context: Box::default(),
                 };
                 let command = Command {
                     request_id: RequestId::new(1, [0; 10]),

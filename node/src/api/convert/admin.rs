@@ -115,7 +115,8 @@ impl Ask for v1::CloseRunRequest {
 }
 
 fn run(run_id: String, subject: String) -> Result<RunRequest, ApiError> {
-    Ok(RunRequest { run_id: name("run_id", run_id)?, subject: subject_opt("subject", subject)? })
+    let (run_id, subject) = (name("run_id", run_id)?, subject_opt("subject", subject)?);
+    Ok(RunRequest { run_id, subject, parent_run_id: None })
 }
 
 impl Ask for v1::EndorseKeyRequest {

@@ -32,6 +32,7 @@ pub fn command(request: EvaluateRequest, caller: Caller, stamp: Stamp) -> Result
         tool: name("tool", request.tool)?,
         content_type: content_type(request.content_type)?,
         inputs: inputs(&request.inputs)?,
+        context: Box::default(),
     };
     admitted(Command { request_id: id, stamp, caller, body: CommandBody::Evaluate(Box::new(evaluate)) })
 }
