@@ -4,6 +4,7 @@
 
 mod number;
 mod parse;
+mod write;
 
 pub use number::{Number, NumberError};
 pub use parse::{ValueError, parse, parse_object};
@@ -71,6 +72,17 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The member or element that one decoded JSON pointer step names, to be changed.
+    fn child_mut(&mut self, step: &str) -> Option<&mut Value> {
+        match self {
+            Value::Object(object) => object.get_mut(step),
+            Value::Array(elements) => array_index(step).and_then(|index| elements.get_mut(index)),
+            _ => None,
+        }
+    }
+}
+
 /// An array index as RFC 6901 writes it: decimal, no sign, no leading zero.
 fn array_index(step: &str) -> Option<usize> {
     let canonical = step == "0" || (!step.starts_with('0') && step.bytes().all(|b| b.is_ascii_digit()));
@@ -101,6 +113,67 @@ impl Object {
     pub fn get(&self, name: &str) -> Option<&Value> {
         let index = self.members.binary_search_by(|member| member.0.as_str().cmp(name)).ok()?;
         self.members.get(index).map(|member| &member.1)
+    }
+
+    fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        let index = self.members.binary_search_by(|member| member.0.as_str().cmp(name)).ok()?;
+        self.members.get_mut(index).map(|member| &mut member.1)
+    }
+
+    /// Sets the member with this name.
+    pub fn set(&mut self, name: &str, value: Value) {
+        match self.members.binary_search_by(|member| member.0.as_str().cmp(name)) {
+            Ok(index) => {
+                if let Some(member) = self.members.get_mut(index) {
+                    member.1 = value;
+                }
+            }
+            Err(index) => self.members.insert(index, (name.to_owned(), value)),
+        }
+    }
+
+    /// Removes the member with this name, if it is there.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        let index = self.members.binary_search_by(|member| member.0.as_str().cmp(name)).ok()?;
+        Some(self.members.remove(index).1)
+    }
+
+    /// Sets what the decoded steps of a JSON pointer name: a member of an object that is there, or an element that is there.
+    /// `None` when the way does not exist; nothing is changed then.
+    pub fn set_at(&mut self, steps: &[Box<str>], value: Value) -> Option<()> {
+        let (last, way) = steps.split_last()?;
+        let Some((first, rest)) = way.split_first() else {
+            self.set(last, value);
+            return Some(());
+        };
+        match rest.iter().try_fold(self.get_mut(first)?, |place, step| place.child_mut(step))? {
+            Value::Object(object) => object.set(last, value),
+            place @ Value::Array(_) => *place.child_mut(last)? = value,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Removes what the decoded steps of a JSON pointer name, if it is there.
+    pub fn remove_at(&mut self, steps: &[Box<str>]) {
+        let Some((last, way)) = steps.split_last() else { return };
+        let Some((first, rest)) = way.split_first() else {
+            self.remove(last);
+            return;
+        };
+        let place =
+            self.get_mut(first).and_then(|place| rest.iter().try_fold(place, |place, step| place.child_mut(step)));
+        match place {
+            Some(Value::Object(object)) => {
+                object.remove(last);
+            }
+            Some(Value::Array(elements)) => {
+                if let Some(index) = array_index(last).filter(|index| *index < elements.len()) {
+                    elements.remove(index);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The members in order of their names.

@@ -47,14 +47,7 @@ fn what_is_not_enforced_is_not_accepted() {
     let head = "name: n\nversion: '1'\n";
     for (tail, word) in [
         ("mode: observe", "`mode: observe` is not available"),
-        ("rules: [{id: a, decision: require-approval, match: {}}]", "`decision: require-approval` is not available"),
-        ("rules: [{id: a, decision: escalate, match: {}}]", "`decision: escalate` is not available"),
-        ("rules: [{id: a, decision: deny, match: {taintSources: [web]}}]", "`taintSources` of match is not available"),
-        (
-            "rules: [{id: a, decision: deny, match: {taint_sources: [web]}}]",
-            "`taint_sources` of match is not available",
-        ),
-        ("rules: [{id: a, decision: deny, match: {}, shadow: true}]", "`shadow` of a rule is not available"),
+        ("rules: [{id: a, decision: deny, match: {}, condition: x}]", "`condition` of a rule is not available"),
         ("contract: [{id: c, class: x, hard: false, require: [{argument: a, op: '==', value: 1}]}]", "`hard: false`"),
         ("contract: [{id: c, class: x, threshold: 1, require: [{argument: a, op: '==', value: 1}]}]", "`threshold`"),
         (

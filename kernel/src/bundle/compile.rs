@@ -57,8 +57,8 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
     let tools = by_name(tools, d);
     check_ids(&contracts, &rules, d);
     check_tool_names(&tools, &contracts, &rules, d);
-    // The sort is stable: within a priority the position in the source decides.
-    rules.sort_by_key(|rule| rule.priority);
+    // The sort is stable: within a layer and a priority the position in the source decides.
+    rules.sort_by_key(|rule| (rule.layer, rule.priority));
     let mut bundle = CompiledBundle {
         name: name?,
         version: version?,
@@ -117,7 +117,7 @@ fn check_ids(contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
 /// A misspelt tool name would silently switch a deny rule off, so it is an error.
 fn check_tool_names(tools: &BTreeMap<Arc<str>, Tool>, contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
     let in_contracts = contracts.iter().flat_map(|contract| &contract.tools);
-    let in_rules = rules.iter().flat_map(|rule| rule.tools.iter().flatten());
+    let in_rules = rules.iter().flat_map(|rule| rule.tools.iter().flatten().chain(&rule.compute.tool));
     for (at, name) in in_contracts.chain(in_rules) {
         if !tools.contains_key(name) {
             let hint = nearest_hint(name, tools.keys().map(|known| &**known));

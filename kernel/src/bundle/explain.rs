@@ -3,6 +3,7 @@
 use super::CompiledBundle;
 use super::condition::HostMemo;
 use super::evaluate::{Call, at};
+use super::facts::Situation;
 
 impl CompiledBundle {
     /// The steps of [`CompiledBundle::evaluate`] for this call, one line each, ending with the verdict and its codes.
@@ -39,11 +40,15 @@ impl CompiledBundle {
 
     fn explain_rules(&self, call: &Call<'_>, lines: &mut Vec<String>) {
         for rule in call.tool.rules.iter().filter_map(|position| at(&self.rules, *position)) {
-            if rule.matches(call.subject, call.args, &HostMemo::default()) {
-                lines.push(format!("rule {} (line {}): matches, decides {}", rule.id, rule.at.line, rule.verdict));
+            let (id, line) = (&rule.id, rule.at.line);
+            if !rule.matches(call, &Situation::default(), &HostMemo::default()) {
+                lines.push(format!("rule {id} (line {line}): does not match"));
+            } else if rule.shadow {
+                lines.push(format!("rule {id} (line {line}): matches, would decide {}, is only tried", rule.verdict));
+            } else {
+                lines.push(format!("rule {id} (line {line}): matches, decides {}", rule.verdict));
                 return;
             }
-            lines.push(format!("rule {} (line {}): does not match", rule.id, rule.at.line));
         }
         lines.push("rules: none matches".to_owned());
     }

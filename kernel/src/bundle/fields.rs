@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{BundleErrorKind, Diagnostics, Position, nearest_hint};
 use super::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use super::source::{Key, Node, NodeKind};
-use crate::value::{Number, Value};
+use crate::value::{Number, Object, Value};
 
 /// A mapping whose keys were checked against those its section knows.
 pub(super) struct Fields<'n> {
@@ -202,6 +202,25 @@ pub(super) fn scalar(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Val
         None => {
             wrong_type(node, what, "a text, a number or a boolean", d);
             None
+        }
+    }
+}
+
+/// Any value as JSON has it: scalars, lists and mappings of such.
+pub(super) fn literal(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Value> {
+    match &node.kind {
+        NodeKind::Scalar { .. } if node.scalar_value() == Some(Value::Null) => Some(Value::Null),
+        NodeKind::Scalar { .. } => scalar(node, what, d),
+        NodeKind::List(items) => {
+            let items: Vec<Option<Value>> = items.iter().map(|item| literal(item, what, d)).collect();
+            items.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
+        }
+        NodeKind::Map(members) => {
+            let read = |(key, node): &(Key, Node)| (key.text.clone(), literal(node, what, d));
+            let members: Vec<(String, Option<Value>)> = members.iter().map(read).collect();
+            let members = members.into_iter().map(|(name, value)| Some((name, value?))).collect::<Option<Vec<_>>>();
+            // The source's mappings name every key once, so that this cannot fail.
+            members.and_then(|members| Object::new(members).ok()).map(Value::Object)
         }
     }
 }

@@ -24,6 +24,20 @@ pub const CANDIDATES_MAX: usize = 4_000_000;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Most bytes of a free text, an argument selector or a listed value.
 pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Most obligations of one rule and of one outcome.
+pub const OBLIGATIONS_MAX: usize = 16;
+/// Most parameters of one obligation.
+pub const OBLIGATION_PARAMS_MAX: usize = 16;
+/// Most votes of rules that are only tried in one outcome.
+pub const SHADOW_MAX: usize = 8;
+/// Most roles and most fields of one approval.
+pub const APPROVAL_ITEMS_MAX: usize = 16;
+/// Most people that one approval can ask for.
+pub const APPROVERS_MAX: u64 = 16;
+/// Longest time an approval can be asked for, in seconds: 30 days.
+pub const APPROVAL_SECONDS_MAX: u64 = 30 * 86_400;
+/// Most changes that one compute rule makes.
+pub const COMPUTE_CHANGES_MAX: usize = 64;
 /// Largest priority of a rule.
 pub const PRIORITY_MAX: u64 = 999;
 /// Priority of a rule that names none.

@@ -3,17 +3,23 @@
 //! A bundle is compiled once, when it is offered; deciding a call then only looks up and compares.
 //! What this kernel version does not enforce it does not accept: such keys are refused with a message that says so.
 
+mod approval;
 mod capability;
+mod combine;
 mod compile;
+mod compute;
 mod condition;
 mod contract;
 mod error;
 mod evaluate;
 mod explain;
+mod facts;
 mod fields;
 mod host;
 pub mod limits;
 mod lint;
+mod obligation;
+mod outcome;
 mod path;
 mod pattern;
 mod rules;
@@ -28,7 +34,10 @@ use assent_ledger::hash::{Hash, sha256};
 
 pub use compile::compile;
 pub use error::{BundleError, BundleErrorKind, Lint, LintKind, Position};
-pub use evaluate::{Call, Outcome, RuleId};
+pub use evaluate::Call;
+pub use facts::{Accumulated, Facts, NoFacts, Per, RunFacts, Situation, TaintSources};
+pub use obligation::Obligation;
+pub use outcome::{Accumulate, Addend, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
 pub use tool::{ArgumentError, Tool};
 
 /// A bundle that was read, checked and indexed. Immutable; shared between threads freely.
@@ -40,7 +49,7 @@ pub struct CompiledBundle {
     tools: BTreeMap<Arc<str>, Tool>,
     principals: capability::Principals,
     contracts: Vec<contract::Contract>,
-    /// In the order they are asked: by priority, then by position in the source.
+    /// In the order they are asked: by layer, then by priority, then by position in the source.
     rules: Vec<rules::Rule>,
     lints: Vec<Lint>,
 }

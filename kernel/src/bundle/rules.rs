@@ -3,33 +3,54 @@
 use std::sync::Arc;
 
 use super::capability::SubjectPattern;
+use super::compute::Compute;
 use super::condition::{Check, Condition, HostMemo, Order, read_bound, read_directories, read_hosts, read_values};
 use super::contract::open_host_message;
-use super::error::{BundleErrorKind, Diagnostics, LintKind, Position};
-use super::fields::{Fields, count, list, name, names, one_or_many, text, wrong_type};
+use super::error::{BundleErrorKind, Diagnostics, LintKind, Position, nearest_hint};
+use super::evaluate::Call;
+use super::facts::{Situation, TaintSources};
+use super::fields::{Fields, boolean, count, list, name, names, one_or_many, text, wrong_type};
 use super::limits::{PRIORITY_DEFAULT, PRIORITY_MAX};
+use super::obligation::{Obligation, read_obligations};
+use super::outcome::ApprovalNeed;
 use super::pattern::{Patterns, is_url_argument, leaves_host_open};
 use super::select::Selector;
 use super::source::{Node, NodeKind};
 use super::tool::Tool;
-use crate::value::Object;
 use crate::verdict::Verdict;
 
 /// Most names, tags or parameters of one rule.
 const ITEMS_MAX: usize = 1_024;
+
+/// Which layer a rule belongs to; the layers are asked in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Layer {
+    Runtime,
+    Project,
+    BuiltIn,
+}
 
 /// One policy rule.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) at: Position,
     pub(super) id: Arc<str>,
+    pub(super) layer: Layer,
     pub(super) priority: u64,
     pub(super) verdict: Verdict,
+    /// Tried and reported, never enforced.
+    pub(super) shadow: bool,
     pub(super) classes: Option<Vec<Arc<str>>>,
     pub(super) actions: Option<Vec<Arc<str>>>,
     pub(super) tools: Option<Vec<(Position, Arc<str>)>>,
     subjects: Option<Vec<SubjectPattern>>,
+    taint: Option<TaintMatch>,
     pub(super) parameters: Vec<Parameter>,
+    pub(super) obligations: Vec<Obligation>,
+    /// Who has to agree, when the rule escalates.
+    pub(super) approval: ApprovalNeed,
+    /// What runs instead, when the rule computes.
+    pub(super) compute: Compute,
 }
 
 /// The conditions a rule puts on one argument.
@@ -38,6 +59,14 @@ pub(super) struct Parameter {
     pub(super) at: Position,
     pub(super) selector: Selector,
     conditions: Vec<Condition>,
+}
+
+/// Taint sources of which one must be there.
+#[derive(Debug, Clone, Copy)]
+struct TaintMatch {
+    sources: TaintSources,
+    /// Whether only the call's own labels count, and not those of its run.
+    call_only: bool,
 }
 
 impl Rule {
@@ -55,29 +84,45 @@ impl Rule {
     }
 
     /// Whether the rule matches a call of a tool it concerns. A missing or wrongly typed argument counts against the caller:
-    /// allow rules do not match, deny rules do.
-    pub(super) fn matches<'a>(&self, subject: &str, args: &'a Object, memo: &HostMemo<'a>) -> bool {
-        if !self.subjects.as_ref().is_none_or(|subjects| subjects.iter().any(|pattern| pattern.matches(subject))) {
+    /// allow and compute rules do not match, deny and escalate rules do.
+    pub(super) fn matches<'a>(&self, call: &Call<'a>, situation: &Situation<'_>, memo: &HostMemo<'a>) -> bool {
+        if !self.subjects.as_ref().is_none_or(|subjects| subjects.iter().any(|pattern| pattern.matches(call.subject))) {
+            return false;
+        }
+        if !self.taint.is_none_or(|taint| taint.holds(situation)) {
             return false;
         }
         let against_caller = matches!(self.verdict, Verdict::Deny | Verdict::Escalate);
         let odd_matches = |check: Check| check == Check::Holds || (check == Check::Odd && against_caller);
         self.parameters.iter().all(|parameter| {
-            let value = parameter.selector.find(args);
+            let value = parameter.selector.find(call.args);
             parameter.conditions.iter().all(|condition| odd_matches(condition.check(value, memo)))
         })
     }
 
-    /// Whether the rule matches every call of the tools it concerns.
+    /// Whether the rule matches every call of the tools it concerns, and ends the search there.
     pub(super) fn is_unconditional(&self) -> bool {
-        self.subjects.is_none() && self.parameters.is_empty()
+        self.subjects.is_none() && self.parameters.is_empty() && self.taint.is_none() && !self.shadow
     }
 
     /// Reads one item of `rules`.
     pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Rule> {
-        const KNOWN: [&str; 8] = ["id", "name", "description", "priority", "match", "decision", "reason", "tags"];
-        const LATER: [&str; 4] = ["condition", "obligations", "shadow", "layer"];
-        let fields = Fields::open(node, "a rule", &KNOWN, &LATER, d)?;
+        const KNOWN: [&str; 13] = [
+            "id",
+            "name",
+            "description",
+            "priority",
+            "layer",
+            "match",
+            "decision",
+            "reason",
+            "tags",
+            "shadow",
+            "obligations",
+            "approval",
+            "compute",
+        ];
+        let fields = Fields::open(node, "a rule", &KNOWN, &["condition"], d)?;
         for key in ["name", "description", "reason"] {
             if let Some(node) = fields.get(key) {
                 text(node, key, d);
@@ -91,28 +136,48 @@ impl Rule {
             Some(node) => count(node, "priority", PRIORITY_MAX, d),
             None => Some(PRIORITY_DEFAULT),
         };
+        let layer = fields.get("layer").map_or(Some(Layer::Project), |node| read_layer(node, d));
+        let shadow = fields.get("shadow").map_or(Some(false), |node| boolean(node, "shadow", d));
         let verdict = fields.required("decision", d).and_then(|node| read_decision(node, d));
         let matching = fields.required("match", d)?;
+        let obligations = fields.get("obligations").map(|node| read_obligations(node, d)).unwrap_or_default();
+        let (approval, compute) = read_outcome(&fields, verdict, d);
         let mut rule = Rule {
             at: node.at,
             id: id?,
+            layer: layer?,
             priority: priority?,
             verdict: verdict?,
+            shadow: shadow?,
             classes: None,
             actions: None,
             tools: None,
             subjects: None,
+            taint: None,
             parameters: Vec::new(),
+            obligations,
+            approval,
+            compute,
         };
         rule.read_match(matching, patterns, d);
         Some(rule)
     }
 
     fn read_match(&mut self, node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) {
-        const KNOWN: [&str; 7] =
-            ["toolClass", "tool_class", "action", "tool", "principalId", "principal_id", "parameters"];
-        const LATER: [&str; 2] = ["taintSources", "taint_sources"];
-        let Some(fields) = Fields::open(node, "match", &KNOWN, &LATER, d) else { return };
+        const KNOWN: [&str; 11] = [
+            "toolClass",
+            "tool_class",
+            "action",
+            "tool",
+            "principalId",
+            "principal_id",
+            "taintSources",
+            "taint_sources",
+            "taintScope",
+            "taint_scope",
+            "parameters",
+        ];
+        let Some(fields) = Fields::open(node, "match", &KNOWN, &[], d) else { return };
         let bare = |names: Vec<(Position, Arc<str>)>| names.into_iter().map(|(_, name)| name).collect();
         let classes = fields.any(&["toolClass", "tool_class"], d);
         self.classes = classes.map(|node| bare(names(node, "toolClass", ITEMS_MAX, d)));
@@ -122,6 +187,7 @@ impl Rule {
             let items = one_or_many(node, "principalId", ITEMS_MAX, d);
             items.iter().filter_map(|item| SubjectPattern::read(item, d)).collect()
         });
+        self.taint = read_taint(&fields, d);
         let Some(parameters) = fields.get("parameters") else { return };
         let NodeKind::Map(members) = &parameters.kind else {
             wrong_type(parameters, "parameters", "a mapping from argument to conditions", d);
@@ -166,18 +232,92 @@ impl Rule {
     }
 }
 
+impl TaintMatch {
+    fn holds(self, situation: &Situation<'_>) -> bool {
+        self.sources.meets(situation.call_taint) || (!self.call_only && self.sources.meets(situation.run_taint))
+    }
+}
+
+fn read_taint(fields: &Fields<'_>, d: &mut Diagnostics) -> Option<TaintMatch> {
+    let scope = fields.any(&["taintScope", "taint_scope"], d);
+    let call_only = match scope.and_then(|node| Some((node, text(node, "taintScope", d)?))) {
+        None | Some((_, "run")) => false,
+        Some((_, "call")) => true,
+        Some((node, other)) => {
+            let message = format!("`{other}` is no scope of taint");
+            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "use call or run");
+            false
+        }
+    };
+    let Some(node) = fields.any(&["taintSources", "taint_sources"], d) else {
+        if let Some(scope) = scope {
+            d.error_hint(
+                scope.at,
+                BundleErrorKind::InvalidValue,
+                "a scope of taint without taint sources says nothing",
+                "add taintSources, or remove it",
+            );
+        }
+        return None;
+    };
+    let mut sources = TaintSources::default();
+    for item in one_or_many(node, "taintSources", ITEMS_MAX, d) {
+        let Some(written) = text(item, "a taint source", d) else { continue };
+        match TaintSources::from_name(written) {
+            Some(source) => sources = sources.union(source),
+            None => {
+                let names = TaintSources::all_names();
+                let all = || format!("use one of {}", names.join(", "));
+                let hint = nearest_hint(written, names.iter().copied()).unwrap_or_else(all);
+                d.error_hint(item.at, BundleErrorKind::InvalidValue, format!("`{written}` is no taint source"), &hint);
+            }
+        }
+    }
+    Some(TaintMatch { sources, call_only })
+}
+
+fn read_layer(node: &Node, d: &mut Diagnostics) -> Option<Layer> {
+    match text(node, "layer", d)? {
+        "runtime" => Some(Layer::Runtime),
+        "project" => Some(Layer::Project),
+        "built-in" | "built_in" | "builtIn" => Some(Layer::BuiltIn),
+        other => {
+            let message = format!("`{other}` is no layer");
+            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "use runtime, project or built-in");
+            None
+        }
+    }
+}
+
 fn read_decision(node: &Node, d: &mut Diagnostics) -> Option<Verdict> {
     match text(node, "decision", d)? {
         "allow" => Some(Verdict::Allow),
         "deny" => Some(Verdict::Deny),
-        later @ ("require-approval" | "require_approval" | "escalate" | "compute") => {
-            d.unavailable(node.at, &format!("`decision: {later}`"), "decide allow or deny");
-            None
-        }
+        "escalate" | "require-approval" | "require_approval" | "requireApproval" => Some(Verdict::Escalate),
+        "compute" => Some(Verdict::Compute),
         other => {
             let message = format!("`{other}` is no decision");
-            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "use allow or deny");
+            let hint = "use allow, deny, escalate (or require-approval) or compute";
+            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, hint);
             None
         }
     }
+}
+
+/// What goes with the decision: `approval` with escalate, `compute` with compute, neither with the others.
+fn read_outcome(fields: &Fields<'_>, verdict: Option<Verdict>, d: &mut Diagnostics) -> (ApprovalNeed, Compute) {
+    for (key, fitting) in [("approval", Verdict::Escalate), ("compute", Verdict::Compute)] {
+        if let (Some(node), Some(verdict)) = (fields.get(key), verdict)
+            && verdict != fitting
+        {
+            let message = format!("`{key}` says nothing about a rule that decides {verdict}");
+            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "remove it, or correct the decision");
+        }
+    }
+    if verdict == Some(Verdict::Compute) && fields.get("compute").is_none() {
+        fields.missing("compute", d);
+    }
+    let approval = fields.get("approval").and_then(|node| ApprovalNeed::read(node, d));
+    let compute = fields.get("compute").and_then(|node| Compute::read(node, d));
+    (approval.unwrap_or_default(), compute.unwrap_or_default())
 }

@@ -34,6 +34,11 @@ impl Selector {
         self.steps.first().map_or("", |step| step)
     }
 
+    /// The argument, then the decoded pointer steps into it.
+    pub(super) fn steps(&self) -> &[Box<str>] {
+        &self.steps
+    }
+
     /// Whether the selector names a whole argument.
     pub(super) fn is_whole(&self) -> bool {
         self.steps.len() == 1

@@ -15,7 +15,6 @@ use crate::refusal::Refusal;
 use crate::stamp::Purpose;
 use crate::state::{Record, StateKey, StateRead};
 use crate::value::parse_object;
-use crate::verdict::Verdict;
 
 /// How far a call got, and what was found.
 struct Judged {
@@ -28,13 +27,7 @@ struct Judged {
 
 impl Judged {
     fn deny(code: ReasonCode) -> Judged {
-        let outcome = Outcome {
-            verdict: Verdict::Deny,
-            codes: vec![code],
-            rules: Vec::new(),
-            contract_passed: 0,
-            contract_total: 0,
-        };
+        let outcome = Outcome::deny(code);
         Judged { run_id: None, bundle: None, schema: None, outcome, effects: Effects::default() }
     }
 

@@ -82,6 +82,53 @@ impl Number {
         self.integer
     }
 
+    /// The whole number.
+    pub fn from_u64(value: u64) -> Number {
+        let mut number = Number {
+            text: value.to_string().into(),
+            negative: false,
+            coefficient: value.into(),
+            exponent: 0,
+            integer: true,
+        };
+        number.normalise();
+        number
+    }
+
+    /// The exact sum, in normal form; `None` when it has more than 38 significant digits or too large an exponent.
+    pub fn checked_add(&self, other: &Number) -> Option<Number> {
+        let shared = match (self.coefficient, other.coefficient) {
+            (0, _) => other.exponent,
+            (_, 0) => self.exponent,
+            _ => self.exponent.min(other.exponent),
+        };
+        let (a, b) = (self.coefficient_at(shared)?, other.coefficient_at(shared)?);
+        let (negative, coefficient) = if self.negative == other.negative {
+            (self.negative, a.checked_add(b)?)
+        } else if a >= b {
+            (self.negative, a - b)
+        } else {
+            (other.negative, b - a)
+        };
+        let mut sum = Number { text: "".into(), negative, coefficient, exponent: shared, integer: false };
+        sum.normalise();
+        if sum.coefficient.checked_ilog10().unwrap_or(0) >= DIGITS_MAX
+            || sum.exponent.unsigned_abs() > EXPONENT_MAX.unsigned_abs()
+        {
+            return None;
+        }
+        sum.text = sum.normal_text().into();
+        Some(sum)
+    }
+
+    fn coefficient_at(&self, exponent: i32) -> Option<u128> {
+        if self.coefficient == 0 {
+            return Some(0);
+        }
+        let by = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
+        self.coefficient.checked_mul(10u128.checked_pow(by)?)
+    }
+
     /// One text per value, whatever was written: `-125e-1` for -12.50.
     pub fn normal_text(&self) -> String {
         format!("{}{}e{}", if self.negative { "-" } else { "" }, self.coefficient, self.exponent)
@@ -163,6 +210,12 @@ fn parse_coefficient(whole: &str, fraction: &str) -> Result<u128, NumberError> {
     })
 }
 
+impl Default for Number {
+    fn default() -> Number {
+        Number::from_u64(0)
+    }
+}
+
 impl Ord for Number {
     fn cmp(&self, other: &Number) -> Ordering {
         match (self.negative, other.negative) {
@@ -242,6 +295,31 @@ mod tests {
             "1e999",
         ];
         assert!(ascending.iter().map(|t| n(t)).is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn sums_are_exact_or_nothing() {
+        for (a, b, sum) in [
+            ("0.1", "0.2", "0.3"),
+            ("1", "-1", "0"),
+            ("-1.5", "0.25", "-1.25"),
+            ("0", "1e999", "1e999"),
+            ("18446744073709551615", "1", "1.8446744073709551616e19"),
+            ("99999999999999999999999999999999999999e-3", "0", "99999999999999999999999999999999999999e-3"),
+        ] {
+            let (a, b) = (n(a), n(b));
+            let added = a.checked_add(&b).unwrap();
+            assert_eq!(added, n(sum));
+            assert_eq!(b.checked_add(&a).unwrap(), added);
+            assert_eq!(n(added.text()), added, "the text reads back");
+        }
+        for (a, b) in
+            [("1e38", "1"), ("1", "1e-999"), ("99999999999999999999999999999999999999e0", "0.5"), ("1.5e-999", "0")]
+        {
+            assert_eq!(n(a).checked_add(&n(b)), None, "{a} {b}");
+        }
+        assert_eq!(Number::from_u64(u64::MAX), n("18446744073709551615"));
+        assert_eq!(Number::default().text(), "0");
     }
 
     #[test]

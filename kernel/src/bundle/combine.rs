@@ -1,0 +1,158 @@
+//! How votes become a verdict: deny over escalate over compute over allow, and nobody allowing is deny.
+
+use super::contract::Contract;
+use super::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
+use super::obligation::Obligation;
+use super::outcome::{Accumulate, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
+use super::rules::Rule;
+use crate::reason::ReasonCode;
+use crate::value::Object;
+use crate::verdict::Verdict;
+
+/// The votes on one call.
+#[derive(Debug)]
+pub(super) struct Votes<'a> {
+    /// Whether a person has approved the call, so that what escalates agrees.
+    approved: bool,
+    /// Every code that any vote came with; those of the winning band are the decision's.
+    codes: Vec<ReasonCode>,
+    against: Vec<&'a RuleId>,
+    matched: Vec<&'a RuleId>,
+    satisfied: Vec<&'a RuleId>,
+    passed: u32,
+    total: u32,
+    shadow: Vec<ShadowVote>,
+    obligations: Vec<&'a Obligation>,
+    approval: Option<ApprovalNeed>,
+    replacement: Option<Replacement>,
+    accumulate: Vec<Accumulate>,
+}
+
+impl<'a> Votes<'a> {
+    pub(super) fn new(approved: bool) -> Votes<'a> {
+        Votes {
+            approved,
+            codes: Vec::with_capacity(4),
+            against: Vec::new(),
+            matched: Vec::new(),
+            satisfied: Vec::new(),
+            passed: 0,
+            total: 0,
+            shadow: Vec::new(),
+            obligations: Vec::new(),
+            approval: None,
+            replacement: None,
+            accumulate: Vec::new(),
+        }
+    }
+
+    /// A vote against the call, or an error, which is one too.
+    pub(super) fn deny(&mut self, code: ReasonCode) {
+        self.codes.push(code);
+    }
+
+    /// A matching contract rule, of whose predicates so many hold.
+    pub(super) fn contract(&mut self, contract: &'a Contract, passed: usize, total: usize) {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        self.passed = self.passed.saturating_add(count(passed));
+        self.total = self.total.saturating_add(count(total));
+        if passed == total {
+            self.satisfied.push(&contract.id);
+            self.codes.push(ReasonCode::ContractSatisfied);
+        } else {
+            self.against.push(&contract.id);
+            self.codes.push(ReasonCode::ContractViolated);
+        }
+    }
+
+    /// The policy rule that matched.
+    pub(super) fn rule(&mut self, rule: &'a Rule, args: &Object) {
+        self.matched.push(&rule.id);
+        self.obligations.extend(&rule.obligations);
+        match rule.verdict {
+            Verdict::Deny => self.codes.push(ReasonCode::RuleDenied),
+            Verdict::Escalate => self.escalate(ReasonCode::ApprovalRequired, &rule.approval),
+            Verdict::Compute => match rule.compute.apply(args) {
+                Some(replacement) => self.compute(replacement, args),
+                None => self.codes.push(ReasonCode::PolicyError),
+            },
+            Verdict::Allow => self.codes.push(ReasonCode::AllowlistMatch),
+        }
+    }
+
+    /// A vote for asking a person; an approval that is there turns it into agreement.
+    pub(super) fn escalate(&mut self, code: ReasonCode, need: &ApprovalNeed) {
+        if self.approved {
+            self.codes.push(ReasonCode::Approved);
+            return;
+        }
+        self.codes.push(code);
+        self.approval = Some(match self.approval.take() {
+            Some(earlier) => earlier.and(need.clone()),
+            None => need.clone(),
+        });
+    }
+
+    /// A vote for running something else; a second, different one is a conflict.
+    pub(super) fn compute(&mut self, replacement: Replacement, asked: &Object) {
+        if self.replacement.as_ref().is_some_and(|earlier| *earlier != replacement) {
+            self.codes.push(ReasonCode::ComputeConflict);
+        }
+        if replacement.tool.is_some() {
+            self.codes.push(ReasonCode::ToolReplaced);
+        }
+        if replacement.tool.is_none() || replacement.args != *asked {
+            self.codes.push(ReasonCode::ArgumentsReplaced);
+        }
+        self.replacement = Some(replacement);
+    }
+
+    /// A rule that is only tried.
+    pub(super) fn shadow(&mut self, vote: ShadowVote) {
+        if self.shadow.len() < SHADOW_MAX {
+            self.shadow.push(vote);
+        }
+    }
+
+    /// The most restrictive vote, with the codes of its band. Nobody allowing is a deny.
+    pub(super) fn outcome(mut self) -> Outcome {
+        if self.codes.is_empty() {
+            self.codes.push(ReasonCode::NoMatchingRule);
+        }
+        let any = |is: fn(ReasonCode) -> bool| self.codes.iter().any(|code| is(*code));
+        let (verdict, in_band): (Verdict, fn(ReasonCode) -> bool) = if any(ReasonCode::is_deny) {
+            (Verdict::Deny, ReasonCode::is_deny)
+        } else if any(ReasonCode::is_escalate) {
+            (Verdict::Escalate, ReasonCode::is_escalate)
+        } else if any(ReasonCode::is_compute) {
+            (Verdict::Compute, ReasonCode::is_compute)
+        } else {
+            self.codes.push(ReasonCode::AllowedRulesPassed);
+            (Verdict::Allow, ReasonCode::is_allow)
+        };
+        self.codes.retain(|code| in_band(*code));
+        self.codes.sort_unstable();
+        self.codes.dedup();
+        let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().collect();
+        obligations.sort();
+        obligations.dedup();
+        let ids = self.against.iter().chain(&self.matched).chain(&self.satisfied);
+        let mut outcome = Outcome {
+            verdict,
+            codes: self.codes,
+            rules: ids.map(|id| RuleId::clone(id)).collect(),
+            contract_passed: self.passed,
+            contract_total: self.total,
+            shadow: self.shadow,
+            obligations,
+            approval: self.approval.filter(|_| verdict == Verdict::Escalate),
+            replacement: self.replacement.filter(|_| verdict == Verdict::Compute),
+            accumulate: self.accumulate,
+        };
+        // An obligation that cannot be passed on must not be forgotten silently.
+        if outcome.obligations.len() > OBLIGATIONS_MAX {
+            outcome = Outcome { rules: outcome.rules, ..Outcome::deny(ReasonCode::PolicyError) };
+        }
+        outcome
+    }
+}
