@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::stamp::Purpose;
 use crate::state::{Record, StateKey, StateRead};
 use crate::value::parse_object;
+use crate::verdict::Verdict;
 
 /// How far a call got, and what was found.
 struct Judged {
