@@ -48,8 +48,6 @@ fn what_is_not_enforced_is_not_accepted() {
     for (tail, word) in [
         ("mode: observe", "`mode: observe` is not available"),
         ("rules: [{id: a, decision: deny, match: {}, condition: x}]", "`condition` of a rule is not available"),
-        ("contract: [{id: c, class: x, hard: false, require: [{argument: a, op: '==', value: 1}]}]", "`hard: false`"),
-        ("contract: [{id: c, class: x, threshold: 1, require: [{argument: a, op: '==', value: 1}]}]", "`threshold`"),
         (
             "principals: [{subject: s, capabilities: [{class: c, actions: ['*'], lease_required: true}]}]",
             "`lease_required`",

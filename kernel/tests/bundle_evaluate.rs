@@ -1,7 +1,7 @@
 //! Evaluating calls: who may, what the contract and the rules vote, and that nothing but the call decides.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use assent_kernel::bundle::{ArgumentError, Call, CompiledBundle, Outcome, compile};
+use assent_kernel::bundle::{ArgumentError, Call, CompiledBundle, NoFacts, Outcome, compile};
 use assent_kernel::reason::ReasonCode::{self, *};
 use assent_kernel::value::{self, Number, Object, Value};
 use assent_kernel::verdict::Verdict;
@@ -199,7 +199,7 @@ fn pointers_select_within_arguments_and_explain_tells_the_steps() {
     assert_eq!(codes(&bundle, "s", "t", r#"{"to":[{"a/b":"x"}]}"#)[0], AllowedRulesPassed);
     assert_eq!(codes(&bundle, "s", "t", r#"{"to":[]}"#), [NoMatchingRule]);
     let args = Object::default();
-    let lines = bundle.explain(&Call { subject: "s", tool: bundle.tool("t").unwrap(), args: &args });
+    let lines = bundle.explain(&Call { subject: "s", tool: bundle.tool("t").unwrap(), args: &args }, &NoFacts);
     assert_eq!(lines.last().unwrap(), "verdict: deny (NO_MATCHING_RULE)");
     assert!(lines.iter().any(|line| line.starts_with("rule r (line 5): does not match")), "{lines:?}");
 }

@@ -3,6 +3,7 @@
 
 use assent_kernel::bundle::{ApprovalNeed, Call, CompiledBundle, Facts, Outcome, Situation, TaintSources, compile};
 use assent_kernel::reason::ReasonCode::*;
+use assent_kernel::taint::TaintSource;
 use assent_kernel::value;
 use assent_kernel::verdict::Verdict;
 
@@ -52,7 +53,7 @@ principals:
     );
     assert!(compile(source.as_bytes()).is_ok(), "the policy alone");
     let bundle = compile(full.as_bytes()).unwrap();
-    let web = Situation { run_taint: TaintSources::from_name("web").unwrap(), ..Situation::default() };
+    let web = Situation { run_taint: TaintSource::Web.into(), ..Situation::default() };
     let clean = Situation::default();
     for (tool, args, situation, verdict, rule) in [
         ("http.get", r#"{"url":"https://api.github.com/x"}"#, clean, Verdict::Allow, Some("allow-safe-http-reads")),
@@ -168,10 +169,10 @@ fn taint_is_matched_in_the_run_or_in_the_call_alone() {
             "rules: [{{id: d, decision: deny, match: {{taintSources: [web, email]{scope}}}}}, {{id: a, decision: allow, match: {{}}}}]"
         ))
     };
-    let web = TaintSources::from_name("web").unwrap();
+    let web = TaintSources::from(TaintSource::Web);
     let in_run = Situation { run_taint: web, ..Situation::default() };
     let in_call = Situation { call_taint: web, ..Situation::default() };
-    let rag = Situation { call_taint: TaintSources::from_name("rag").unwrap(), ..Situation::default() };
+    let rag = Situation { call_taint: TaintSource::Rag.into(), ..Situation::default() };
     for (scope, situation, verdict) in [
         ("", in_run, Verdict::Deny),
         ("", in_call, Verdict::Deny),

@@ -1,6 +1,6 @@
 //! How votes become a verdict: deny over escalate over compute over allow, and nobody allowing is deny.
 
-use super::contract::Contract;
+use super::contract::{Contract, Strength};
 use super::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
 use super::obligation::Obligation;
 use super::outcome::{Accumulate, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
@@ -19,6 +19,7 @@ pub(super) struct Votes<'a> {
     against: Vec<&'a RuleId>,
     matched: Vec<&'a RuleId>,
     satisfied: Vec<&'a RuleId>,
+    soft: Vec<(&'a RuleId, u32)>,
     passed: u32,
     total: u32,
     shadow: Vec<ShadowVote>,
@@ -36,6 +37,7 @@ impl<'a> Votes<'a> {
             against: Vec::new(),
             matched: Vec::new(),
             satisfied: Vec::new(),
+            soft: Vec::new(),
             passed: 0,
             total: 0,
             shadow: Vec::new(),
@@ -54,15 +56,47 @@ impl<'a> Votes<'a> {
     /// A matching contract rule, of whose predicates so many hold.
     pub(super) fn contract(&mut self, contract: &'a Contract, passed: usize, total: usize) {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if contract.shadow {
+            let (passed, total) = (count(passed), count(total));
+            let held = match contract.strength {
+                Strength::Hard => passed == total,
+                Strength::Soft { threshold_milli } => reaches(passed, total, threshold_milli),
+            };
+            let verdict = if held { Verdict::Allow } else { Verdict::Deny };
+            self.shadow(ShadowVote { rule: contract.id.clone(), verdict });
+            return;
+        }
         self.passed = self.passed.saturating_add(count(passed));
         self.total = self.total.saturating_add(count(total));
-        if passed == total {
-            self.satisfied.push(&contract.id);
-            self.codes.push(ReasonCode::ContractSatisfied);
-        } else {
-            self.against.push(&contract.id);
-            self.codes.push(ReasonCode::ContractViolated);
+        self.obligations.extend(&contract.obligations);
+        match contract.strength {
+            Strength::Hard if passed < total => {
+                self.against.push(&contract.id);
+                self.codes.push(ReasonCode::ContractViolated);
+            }
+            Strength::Hard => self.satisfied.push(&contract.id),
+            Strength::Soft { threshold_milli } => self.soft.push((&contract.id, threshold_milli)),
         }
+    }
+
+    /// Soft contract rules look at the ratio over all predicates, so they vote when all are counted.
+    fn close_contract(&mut self) {
+        for (id, threshold_milli) in core::mem::take(&mut self.soft) {
+            if reaches(self.passed, self.total, threshold_milli) {
+                self.satisfied.push(id);
+            } else {
+                self.against.push(id);
+                self.codes.push(ReasonCode::ContractRatioLow);
+            }
+        }
+        if !self.satisfied.is_empty() {
+            self.codes.push(ReasonCode::ContractSatisfied);
+        }
+    }
+
+    /// What predicates across steps add up.
+    pub(super) fn accumulate(&mut self) -> &mut Vec<Accumulate> {
+        &mut self.accumulate
     }
 
     /// The policy rule that matched.
@@ -116,6 +150,7 @@ impl<'a> Votes<'a> {
 
     /// The most restrictive vote, with the codes of its band. Nobody allowing is a deny.
     pub(super) fn outcome(mut self) -> Outcome {
+        self.close_contract();
         if self.codes.is_empty() {
             self.codes.push(ReasonCode::NoMatchingRule);
         }
@@ -155,4 +190,9 @@ impl<'a> Votes<'a> {
         }
         outcome
     }
+}
+
+/// Whether so many of so many are at least this share, in thousandths; exact.
+fn reaches(passed: u32, total: u32, threshold_milli: u32) -> bool {
+    u64::from(passed) * 1_000 >= u64::from(threshold_milli) * u64::from(total)
 }

@@ -44,10 +44,37 @@ impl Check {
 /// How a number is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
+    Equal,
+    NotEqual,
     Less,
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+/// A comparison with a fixed number, exact.
+#[derive(Debug, Clone)]
+pub(super) struct NumberTest {
+    order: Order,
+    bound: Number,
+}
+
+impl NumberTest {
+    pub(super) const fn new(order: Order, bound: Number) -> NumberTest {
+        NumberTest { order, bound }
+    }
+
+    pub(super) fn holds(&self, number: &Number) -> bool {
+        let compared = number.cmp(&self.bound);
+        match self.order {
+            Order::Equal => compared.is_eq(),
+            Order::NotEqual => compared.is_ne(),
+            Order::Less => compared.is_lt(),
+            Order::LessOrEqual => compared.is_le(),
+            Order::Greater => compared.is_gt(),
+            Order::GreaterOrEqual => compared.is_ge(),
+        }
+    }
 }
 
 /// A condition on one value.
@@ -56,7 +83,7 @@ pub(super) enum Condition {
     Matches(Regex),
     In(Values),
     NotIn(Values),
-    Compare(Order, Number),
+    Compare(NumberTest),
     HostIn(Vec<HostPattern>),
     Within(Vec<Directory>),
 }
@@ -72,14 +99,7 @@ impl Condition {
             },
             Condition::In(values) => values.check(value),
             Condition::NotIn(values) => values.check(value).not(),
-            Condition::Compare(order, bound) => value.as_number().map_or(Check::Odd, |number| {
-                Check::of(match order {
-                    Order::Less => number < bound,
-                    Order::LessOrEqual => number <= bound,
-                    Order::Greater => number > bound,
-                    Order::GreaterOrEqual => number >= bound,
-                })
-            }),
+            Condition::Compare(test) => value.as_number().map_or(Check::Odd, |number| Check::of(test.holds(number))),
             Condition::HostIn(hosts) => {
                 memo.host(value).map_or(Check::Odd, |host| Check::of(hosts.iter().any(|pattern| pattern.matches(host))))
             }
@@ -199,7 +219,7 @@ pub(super) fn read_directories(node: &Node, what: &str, d: &mut Diagnostics) -> 
 
 /// Reads a bound for a comparison.
 pub(super) fn read_bound(node: &Node, what: &str, order: Order, d: &mut Diagnostics) -> Option<Condition> {
-    Some(Condition::Compare(order, number(node, what, d)?))
+    Some(Condition::Compare(NumberTest::new(order, number(node, what, d)?)))
 }
 
 /// All items read, or nothing when one of them failed or there are none.

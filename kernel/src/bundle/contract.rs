@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use super::across::Across;
 use super::condition::{
     Check, Condition, HostMemo, Order, read_bound, read_directories, read_hosts, read_value, read_values,
 };
 use super::error::{BundleErrorKind, Diagnostics, LintKind, Position};
-use super::fields::{Fields, boolean, name, names, text, wrong_type};
+use super::facts::Facts;
+use super::fields::{Fields, boolean, count, list, name, names, number, text, wrong_type};
+use super::obligation::{Obligation, read_obligations};
+use super::outcome::Accumulate;
 use super::pattern::{Patterns, is_url_argument, leaves_host_open};
 use super::select::Selector;
 use super::source::{Node, NodeKind};
@@ -25,20 +29,63 @@ pub(super) struct Contract {
     pub(super) id: Arc<str>,
     pub(super) tools: Vec<(Position, Arc<str>)>,
     pub(super) classes: Vec<Arc<str>>,
+    pub(super) strength: Strength,
+    /// Tried and reported, never enforced.
+    pub(super) shadow: bool,
     pub(super) predicates: Vec<Predicate>,
+    pub(super) obligations: Vec<Obligation>,
 }
 
-/// One predicate: a condition on a selected argument.
+/// What follows from predicates that do not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// One that does not hold denies.
+    Hard,
+    /// The call is denied when fewer of all predicates hold than this, in thousandths.
+    Soft { threshold_milli: u32 },
+}
+
+/// One predicate and where it was written.
 #[derive(Debug, Clone)]
 pub(super) struct Predicate {
     pub(super) at: Position,
-    pub(super) selector: Selector,
-    condition: Condition,
+    pub(super) test: Test,
+}
+
+/// What a predicate asks.
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    /// A condition on a selected argument.
+    On(Selector, Condition),
+    /// A sum or a number over several calls.
+    Across(Across),
 }
 
 impl Predicate {
-    pub(super) fn holds<'a>(&self, args: &'a Object, memo: &HostMemo<'a>) -> bool {
-        self.condition.check(self.selector.find(args), memo) == Check::Holds
+    /// Whether the predicate holds; what a predicate across steps adds up is left in `accumulate`.
+    pub(super) fn holds<'a>(
+        &self,
+        args: &'a Object,
+        facts: &impl Facts,
+        memo: &HostMemo<'a>,
+        accumulate: &mut Vec<Accumulate>,
+    ) -> bool {
+        match &self.test {
+            Test::On(selector, condition) => condition.check(selector.find(args), memo) == Check::Holds,
+            Test::Across(across) => {
+                let (holds, add) = across.holds(args, facts);
+                accumulate.extend(add);
+                holds
+            }
+        }
+    }
+
+    /// The argument that is asked about; none when calls are counted.
+    pub(super) fn selector(&self) -> Option<&Selector> {
+        match &self.test {
+            Test::On(selector, _) => Some(selector),
+            Test::Across(across) => across.selector.as_ref(),
+        }
     }
 }
 
@@ -50,16 +97,34 @@ impl Contract {
 
     /// Reads one item of `contract`.
     pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Contract> {
-        const KNOWN: [&str; 9] =
-            ["id", "name", "description", "tools", "class", "hard", "soft", "threshold", "require"];
-        const LATER: [&str; 5] = ["across", "window", "shadow", "sum", "count"];
-        let fields = Fields::open(node, "a contract rule", &KNOWN, &LATER, d)?;
-        for key in ["name", "description"] {
+        const KNOWN: [&str; 14] = [
+            "id",
+            "name",
+            "description",
+            "reason",
+            "tags",
+            "tools",
+            "class",
+            "hard",
+            "soft",
+            "threshold",
+            "threshold_milli",
+            "shadow",
+            "require",
+            "obligations",
+        ];
+        let fields = Fields::open(node, "a contract rule", &KNOWN, &[], d)?;
+        for key in ["name", "description", "reason"] {
             if let Some(node) = fields.get(key) {
                 text(node, key, d);
             }
         }
-        refuse_soft(&fields, d);
+        for tag in fields.get("tags").map_or(&[][..], |node| list(node, "tags", ITEMS_MAX, d)) {
+            text(tag, "a tag", d);
+        }
+        let strength = read_strength(&fields, d);
+        let shadow = fields.get("shadow").map_or(Some(false), |node| boolean(node, "shadow", d));
+        let obligations = fields.get("obligations").map(|node| read_obligations(node, d)).unwrap_or_default();
         let id = fields.required("id", d).and_then(|node| name(node, "a contract rule's id", d));
         let tools = fields.get("tools").map(|node| names(node, "tools", ITEMS_MAX, d)).unwrap_or_default();
         let classes = fields.get("class").map(|node| names(node, "class", ITEMS_MAX, d)).unwrap_or_default();
@@ -75,31 +140,83 @@ impl Contract {
                 "a contract rule that requires nothing would allow everything",
             );
         }
-        let predicates = items.iter().filter_map(|item| read_predicate(item, patterns, d)).collect();
+        let id = id?;
+        let read = |(position, item)| read_predicate(item, &id, position, patterns, d);
+        let predicates = items.iter().enumerate().filter_map(read).collect();
         let classes = classes.into_iter().map(|(_, class)| class).collect();
-        Some(Contract { at: node.at, id: id?, tools, classes, predicates })
+        let (strength, shadow) = (strength?, shadow?);
+        Some(Contract { at: node.at, id, tools, classes, strength, shadow, predicates, obligations })
     }
 }
 
-fn refuse_soft(fields: &Fields<'_>, d: &mut Diagnostics) {
-    let instead = "write hard: true, or remove the rule";
-    if let Some(node) = fields.get("hard")
-        && boolean(node, "hard", d) == Some(false)
-    {
-        d.unavailable(node.at, "`hard: false`, a soft contract rule,", instead);
-    }
-    if let Some(node) = fields.get("soft")
-        && boolean(node, "soft", d) == Some(true)
-    {
-        d.unavailable(node.at, "`soft: true`, a soft contract rule,", instead);
-    }
-    if let Some(node) = fields.get("threshold") {
-        d.unavailable(node.at, "`threshold` of a soft contract rule", instead);
+fn read_strength(fields: &Fields<'_>, d: &mut Diagnostics) -> Option<Strength> {
+    let mut flag = |key: &str| fields.get(key).map(|node| boolean(node, key, d));
+    let soft = match (flag("hard"), flag("soft")) {
+        (Some(hard), Some(soft)) => {
+            let (hard, soft) = (hard?, soft?);
+            if hard == soft {
+                d.error(fields.at, BundleErrorKind::InvalidValue, "a contract rule is either hard or soft");
+                return None;
+            }
+            soft
+        }
+        (Some(hard), None) => !hard?,
+        (None, Some(soft)) => soft?,
+        (None, None) => false,
+    };
+    let threshold = fields.any(&["threshold", "threshold_milli"], d);
+    match (soft, threshold) {
+        (false, None) => Some(Strength::Hard),
+        (false, Some(node)) => {
+            let message = "a threshold says nothing about a hard contract rule";
+            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "write soft: true, or remove it");
+            None
+        }
+        (true, None) => {
+            fields.missing("threshold", d);
+            None
+        }
+        (true, Some(node)) if fields.get("threshold_milli").is_some() => {
+            let milli = count(node, "threshold_milli", 1_000, d)?;
+            Some(Strength::Soft { threshold_milli: u32::try_from(milli).ok()? })
+        }
+        (true, Some(node)) => read_threshold(node, d),
     }
 }
 
-fn read_predicate(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Predicate> {
-    let fields = Fields::open(node, "a predicate", &["argument", "op", "value"], &["over", "per"], d)?;
+/// A share from 0 to 1 with at most three decimals.
+fn read_threshold(node: &Node, d: &mut Diagnostics) -> Option<Strength> {
+    let share = number(node, "threshold", d)?;
+    let milli = share.to_milli().and_then(|milli| u32::try_from(milli).ok()).filter(|milli| *milli <= 1_000);
+    if milli.is_none() {
+        let message = "threshold must be a share from 0 to 1 with at most three decimals";
+        d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "write it as 0.8, or use threshold_milli");
+    }
+    Some(Strength::Soft { threshold_milli: milli? })
+}
+
+fn read_predicate(
+    node: &Node,
+    owner: &str,
+    position: usize,
+    patterns: &mut Patterns,
+    d: &mut Diagnostics,
+) -> Option<Predicate> {
+    const KNOWN: [&str; 7] = ["argument", "op", "value", "sum", "count", "distinct", "per"];
+    let fields = Fields::open(node, "a predicate", &KNOWN, &[], d)?;
+    if Across::is_meant(&fields) {
+        let across = Across::read(&fields, owner, position, d)?;
+        return Some(Predicate { at: node.at, test: Test::Across(across) });
+    }
+    if let Some(per) = fields.get("per") {
+        let message = "`per` needs sum, count or distinct";
+        d.error_hint(per.at, BundleErrorKind::InvalidValue, message, "write sum: amount instead of argument: amount");
+    }
+    let condition = read_condition(&fields, patterns, d)?;
+    Some(Predicate { at: node.at, test: condition })
+}
+
+fn read_condition(fields: &Fields<'_>, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Test> {
     let argument = fields.required("argument", d);
     let selector = argument.and_then(|node| Selector::read(text(node, "argument", d)?, node.at, d));
     let op = fields.required("op", d);
@@ -123,14 +240,14 @@ fn read_predicate(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> 
             None
         }
     };
-    let predicate = Predicate { at: node.at, selector: selector?, condition: condition? };
-    if let Condition::Matches(regex) = &predicate.condition
-        && is_url_argument(predicate.selector.argument())
+    let (selector, condition) = (selector?, condition?);
+    if let Condition::Matches(regex) = &condition
+        && is_url_argument(selector.argument())
         && leaves_host_open(regex.as_str())
     {
         d.lint(value.at, LintKind::UnanchoredPattern, open_host_message());
     }
-    Some(predicate)
+    Some(Test::On(selector, condition))
 }
 
 pub(super) fn open_host_message() -> String {

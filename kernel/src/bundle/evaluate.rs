@@ -3,6 +3,7 @@
 use super::CompiledBundle;
 use super::combine::Votes;
 use super::condition::HostMemo;
+use super::contract::Predicate;
 use super::facts::{Facts, NoFacts};
 use super::outcome::{Outcome, ShadowVote};
 use super::rules::Rule;
@@ -37,7 +38,7 @@ impl CompiledBundle {
         let memo = HostMemo::default();
         let situation = facts.situation();
         let mut votes = Votes::new(situation.approved);
-        self.contract_votes(call, &memo, &mut votes);
+        self.contract_votes(call, facts, &memo, &mut votes);
         let first = self.first_match(call, facts, &memo, &mut votes);
         match first {
             Some(rule) => votes.rule(rule, call.args),
@@ -49,10 +50,17 @@ impl CompiledBundle {
     }
 
     /// Asks every contract rule of the tool; none is skipped, so that the pass ratio counts them all.
-    fn contract_votes<'a, 'c>(&'a self, call: &Call<'c>, memo: &HostMemo<'c>, votes: &mut Votes<'a>) {
+    fn contract_votes<'a, 'c>(
+        &'a self,
+        call: &Call<'c>,
+        facts: &impl Facts,
+        memo: &HostMemo<'c>,
+        votes: &mut Votes<'a>,
+    ) {
         for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
             let total = contract.predicates.len();
-            let passed = contract.predicates.iter().filter(|predicate| predicate.holds(call.args, memo)).count();
+            let holds = |predicate: &&Predicate| predicate.holds(call.args, facts, memo, votes.accumulate());
+            let passed = contract.predicates.iter().filter(holds).count();
             votes.contract(contract, passed, total);
         }
     }

@@ -3,33 +3,36 @@
 use super::CompiledBundle;
 use super::condition::HostMemo;
 use super::evaluate::{Call, at};
-use super::facts::Situation;
+use super::facts::Facts;
 
 impl CompiledBundle {
-    /// The steps of [`CompiledBundle::evaluate`] for this call, one line each, ending with the verdict and its codes.
-    pub fn explain(&self, call: &Call<'_>) -> Vec<String> {
+    /// The steps of [`CompiledBundle::evaluate_with`] for this call, one line each, ending with the verdict and its codes.
+    pub fn explain(&self, call: &Call<'_>, facts: &impl Facts) -> Vec<String> {
         let mut lines = Vec::new();
         match self.principals.check(call.subject, call.tool, call.args) {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }
-        let outcome = self.evaluate(call);
+        let outcome = self.evaluate_with(call, facts);
         if !outcome.codes.iter().any(|code| code.is_structural()) {
-            self.explain_contract(call, &mut lines);
-            self.explain_rules(call, &mut lines);
+            self.explain_contract(call, facts, &mut lines);
+            self.explain_rules(call, facts, &mut lines);
         }
         let codes: Vec<&str> = outcome.codes.iter().map(|code| code.name()).collect();
         lines.push(format!("verdict: {} ({})", outcome.verdict, codes.join(", ")));
         lines
     }
 
-    fn explain_contract(&self, call: &Call<'_>, lines: &mut Vec<String>) {
+    fn explain_contract(&self, call: &Call<'_>, facts: &impl Facts, lines: &mut Vec<String>) {
         for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
             let failing: Vec<String> = contract
                 .predicates
                 .iter()
-                .filter(|predicate| !predicate.holds(call.args, &HostMemo::default()))
-                .map(|predicate| format!("`{}` (line {})", predicate.selector, predicate.at.line))
+                .filter(|predicate| !predicate.holds(call.args, facts, &HostMemo::default(), &mut Vec::new()))
+                .map(|predicate| match predicate.selector() {
+                    Some(selector) => format!("`{selector}` (line {})", predicate.at.line),
+                    None => format!("the number of calls (line {})", predicate.at.line),
+                })
                 .collect();
             lines.push(match failing.as_slice() {
                 [] => format!("contract {}: holds", contract.id),
@@ -38,10 +41,10 @@ impl CompiledBundle {
         }
     }
 
-    fn explain_rules(&self, call: &Call<'_>, lines: &mut Vec<String>) {
+    fn explain_rules(&self, call: &Call<'_>, facts: &impl Facts, lines: &mut Vec<String>) {
         for rule in call.tool.rules.iter().filter_map(|position| at(&self.rules, *position)) {
             let (id, line) = (&rule.id, rule.at.line);
-            if !rule.matches(call, &Situation::default(), &HostMemo::default()) {
+            if !rule.matches(call, &facts.situation(), &HostMemo::default()) {
                 lines.push(format!("rule {id} (line {line}): does not match"));
             } else if rule.shadow {
                 lines.push(format!("rule {id} (line {line}): matches, would decide {}, is only tried", rule.verdict));

@@ -3,35 +3,22 @@
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::Time;
 
+use crate::taint::TaintSource;
 use crate::value::Number;
-
-/// The names of the taint sources; a source's number is its place in this list, counted from 1.
-const SOURCES: [&str; 7] = ["web", "rag", "email", "retrieved-doc", "model-generated", "user-provided", "tool-output"];
 
 /// A set of taint sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct TaintSources(u16);
 
 impl TaintSources {
-    /// The set of the sources with these numbers, 1 to 7; other numbers name no source and are left out.
-    pub fn from_numbers(numbers: impl IntoIterator<Item = u8>) -> TaintSources {
-        TaintSources(numbers.into_iter().filter(|n| (1..=7).contains(n)).fold(0, |set, n| set | (1 << n)))
-    }
-
-    /// The set with the source of this name alone; `None` when there is no such source.
-    pub fn from_name(name: &str) -> Option<TaintSources> {
-        let (number, _) = (1u8..).zip(SOURCES).find(|(_, known)| *known == name)?;
-        Some(TaintSources::from_numbers([number]))
-    }
-
     /// The names of all sources there are.
-    pub const fn all_names() -> &'static [&'static str] {
-        &SOURCES
+    pub fn all_names() -> [&'static str; 7] {
+        TaintSource::ALL.map(TaintSource::name)
     }
 
-    /// The names of the sources in the set, by ascending number.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        (1u8..).zip(SOURCES).filter(move |(number, _)| self.0 & (1 << number) != 0).map(|(_, name)| name)
+    /// The sources in the set, by ascending number.
+    pub fn iter(self) -> impl Iterator<Item = TaintSource> {
+        TaintSource::ALL.into_iter().filter(move |source| self.meets((*source).into()))
     }
 
     /// The sources of both sets.
@@ -47,6 +34,18 @@ impl TaintSources {
     /// Whether there is no source in the set.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+impl From<TaintSource> for TaintSources {
+    fn from(source: TaintSource) -> TaintSources {
+        TaintSources(1 << source.number())
+    }
+}
+
+impl FromIterator<TaintSource> for TaintSources {
+    fn from_iter<I: IntoIterator<Item = TaintSource>>(sources: I) -> TaintSources {
+        sources.into_iter().fold(TaintSources::default(), |set, source| set.union(source.into()))
     }
 }
 
@@ -156,16 +155,14 @@ impl Facts for Situation<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
     fn sets_of_sources() {
-        let web = TaintSources::from_name("web").unwrap();
-        let both = web.union(TaintSources::from_numbers([7, 0, 8, 200]));
-        assert_eq!(both.names().collect::<Vec<_>>(), ["web", "tool-output"]);
-        assert!(both.meets(web) && !web.meets(TaintSources::from_numbers([2])) && !both.is_empty());
-        assert_eq!(TaintSources::from_name("Web"), None);
-        assert!(TaintSources::from_numbers([0, 8]).is_empty());
+        let web = TaintSources::from(TaintSource::Web);
+        let both: TaintSources = [TaintSource::ToolOutput, TaintSource::Web].into_iter().collect();
+        assert_eq!(both.iter().map(TaintSource::name).collect::<Vec<_>>(), ["web", "tool-output"]);
+        assert!(both.meets(web) && !web.meets(TaintSource::Rag.into()) && !both.is_empty());
+        assert_eq!(TaintSource::ALL.into_iter().collect::<TaintSources>().iter().count(), TaintSource::ALL.len());
     }
 }

@@ -38,6 +38,8 @@ pub const APPROVERS_MAX: u64 = 16;
 pub const APPROVAL_SECONDS_MAX: u64 = 30 * 86_400;
 /// Most changes that one compute rule makes.
 pub const COMPUTE_CHANGES_MAX: usize = 64;
+/// Most distinct values that a predicate across steps tells apart; a call beyond it does not satisfy it.
+pub const DISTINCT_MAX: u64 = 1_024;
 /// Largest priority of a rule.
 pub const PRIORITY_MAX: u64 = 999;
 /// Priority of a rule that names none.

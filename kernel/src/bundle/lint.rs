@@ -46,8 +46,9 @@ fn contracts(bundle: &CompiledBundle, tools: &[&Tool], d: &mut Diagnostics) {
         }
         for tool in concerned {
             for predicate in &contract.predicates {
-                if tool.requires(predicate.selector.argument()).is_none() {
-                    let message = format!("`{}` declares no `{}`, so it always fails", tool.name, predicate.selector);
+                let Some(selector) = predicate.selector() else { continue };
+                if tool.requires(selector.argument()).is_none() {
+                    let message = format!("`{}` declares no `{selector}`, so it always fails", tool.name);
                     d.lint(predicate.at, LintKind::UndeclaredArgument, message);
                 }
             }

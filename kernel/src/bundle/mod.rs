@@ -3,6 +3,7 @@
 //! A bundle is compiled once, when it is offered; deciding a call then only looks up and compares.
 //! What this kernel version does not enforce it does not accept: such keys are refused with a message that says so.
 
+mod across;
 mod approval;
 mod capability;
 mod combine;

@@ -17,6 +17,7 @@ use super::pattern::{Patterns, is_url_argument, leaves_host_open};
 use super::select::Selector;
 use super::source::{Node, NodeKind};
 use super::tool::Tool;
+use crate::taint::TaintSource;
 use crate::verdict::Verdict;
 
 /// Most names, tags or parameters of one rule.
@@ -263,12 +264,12 @@ fn read_taint(fields: &Fields<'_>, d: &mut Diagnostics) -> Option<TaintMatch> {
     let mut sources = TaintSources::default();
     for item in one_or_many(node, "taintSources", ITEMS_MAX, d) {
         let Some(written) = text(item, "a taint source", d) else { continue };
-        match TaintSources::from_name(written) {
-            Some(source) => sources = sources.union(source),
+        match TaintSource::from_name(written) {
+            Some(source) => sources = sources.union(source.into()),
             None => {
                 let names = TaintSources::all_names();
                 let all = || format!("use one of {}", names.join(", "));
-                let hint = nearest_hint(written, names.iter().copied()).unwrap_or_else(all);
+                let hint = nearest_hint(written, names).unwrap_or_else(all);
                 d.error_hint(item.at, BundleErrorKind::InvalidValue, format!("`{written}` is no taint source"), &hint);
             }
         }

@@ -121,6 +121,14 @@ impl Number {
         Some(sum)
     }
 
+    /// The number in thousandths; `None` when it is negative, has more than three decimals, or does not fit.
+    pub fn to_milli(&self) -> Option<u64> {
+        if self.negative {
+            return None;
+        }
+        u64::try_from(self.coefficient_at(-3)?).ok()
+    }
+
     fn coefficient_at(&self, exponent: i32) -> Option<u128> {
         if self.coefficient == 0 {
             return Some(0);
@@ -320,6 +328,9 @@ mod tests {
         }
         assert_eq!(Number::from_u64(u64::MAX), n("18446744073709551615"));
         assert_eq!(Number::default().text(), "0");
+        for (text, milli) in [("0.8", Some(800)), ("1", Some(1_000)), ("0", Some(0)), ("0.8001", None), ("-1", None)] {
+            assert_eq!(n(text).to_milli(), milli, "{text}");
+        }
     }
 
     #[test]
