@@ -67,6 +67,10 @@ pub const JUSTIFICATION_ROLE: &str = "justification";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 
+/// Every role. A replay hands `evolve` the payloads of these roles, so that one that is missing here would not be replayed.
+pub const PAYLOAD_ROLES: &[&str] =
+    &[INPUT_ROLE, CONTEXT_ROLE, REPLACEMENT_ROLE, ACCUMULATE_ROLE, OUTPUT_ROLE, JUSTIFICATION_ROLE, BUNDLE_ROLE];
+
 macro_rules! event_bodies {
     ($($variant:ident($body:ident),)*) => {
         /// What happened. Each variant has one event type and one JSON form.

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod machine;
 pub mod reason;
 pub mod refusal;
+pub mod replay;
 pub mod stamp;
 pub mod state;
 pub mod taint;

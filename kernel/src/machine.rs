@@ -234,7 +234,10 @@ pub fn decide_guarded(state: &impl StateRead, command: &Command) -> Result<Decis
 }
 
 /// The state cannot be left half-changed by an unwinding decision: decisions only read it.
-fn guard(command: &Command, decide: impl FnOnce() -> Result<Decision, Refusal>) -> Result<Decision, Refusal> {
+pub(crate) fn guard(
+    command: &Command,
+    decide: impl FnOnce() -> Result<Decision, Refusal>,
+) -> Result<Decision, Refusal> {
     catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| match decide::fault(command) {
         Some(event) => Ok(Decision::Events(vec![event])),
         None => Err(Refusal::KernelFault),

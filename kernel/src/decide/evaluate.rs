@@ -118,6 +118,8 @@ fn decision(command: &Command, evaluate: &Evaluate, judged: Judged) -> Event {
     let ratio = u64::from(outcome.contract_passed) * 1_000 / u64::from(outcome.contract_total.max(1));
     let body = PolicyDecision {
         agent: evaluate.agent.clone(),
+        asked_run_id: evaluate.run_id.clone().filter(|asked| run_id.as_ref() != Some(asked)),
+        asked_subject: evaluate.subject.clone().filter(|asked| subject.as_ref() != Some(asked)),
         attested: caller.attested && caller.subject.is_some(),
         bundle,
         codes: outcome.codes,

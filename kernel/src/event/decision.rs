@@ -18,6 +18,10 @@ use crate::verdict::Verdict;
 pub struct PolicyDecision {
     /// What the agent said about itself.
     pub agent: Agent,
+    /// The run that the call named, when the entry is not in it: another subject's run gets no entry.
+    pub asked_run_id: Option<String>,
+    /// The subject that the call named, when it is not the credential's.
+    pub asked_subject: Option<String>,
     /// Whether the subject was proven and not merely stated.
     pub attested: bool,
     /// The bundle that decided, if it came to that.
@@ -76,6 +80,8 @@ impl PolicyDecision {
             ("verdict", Value::str(self.verdict.name())),
         ]);
         value = with_opt(value, "agent", agent_value(&self.agent));
+        value = with_opt(value, "asked_run_id", self.asked_run_id.as_deref());
+        value = with_opt(value, "asked_subject", self.asked_subject.as_deref());
         value = with_opt(value, "bundle", self.bundle);
         value = with_opt(value, "pass_ratio_milli", self.pass_ratio_milli);
         value = with_opt(value, "subject", self.subject.as_deref());
@@ -93,6 +99,8 @@ impl PolicyDecision {
                 Some(agent) => agent_from(agent)?,
                 None => Agent::default(),
             },
+            asked_run_id: fields.text_opt("asked_run_id")?,
+            asked_subject: fields.text_opt("asked_subject")?,
             attested: fields.bool("attested")?,
             bundle: fields.hash_opt("bundle")?,
             codes: fields.read("codes", "known reason codes in strictly ascending order, at least one", codes_from)?,

@@ -76,6 +76,8 @@ fn effects() -> Effects {
 fn decision() -> PolicyDecision {
     PolicyDecision {
         agent: Agent { name: Some("a".into()), ..Agent::default() },
+        asked_run_id: Some("run-9".into()),
+        asked_subject: Some("other".into()),
         attested: true,
         bundle: Some(Hash([5; 32])),
         codes: vec![ReasonCode::ContractViolated, ReasonCode::RuleDenied],
@@ -110,7 +112,7 @@ fn bodies_round_trip_and_refuse_what_they_do_not_know() {
 
 #[test]
 fn the_decisions_json_is_frozen() {
-    let plain = PolicyDecision { effects: Effects::default(), ..decision() };
+    let plain = PolicyDecision { asked_run_id: None, asked_subject: None, effects: Effects::default(), ..decision() };
     let text = String::from_utf8(plain.to_value().to_bytes().unwrap()).unwrap();
     let (five, six) = ("05".repeat(32), "06".repeat(32));
     assert_eq!(

@@ -1,0 +1,244 @@
+//! From entries back to the command that made them: who asked for what, at which time. What the leader drew at random is not on
+//! the record and is not needed: `compare` takes it as it stands.
+
+use assent_ledger::ids::TenantId;
+
+use super::finding::Why;
+use super::recorded::{Held, Payloads, Recorded};
+use crate::command::{
+    CallContext, Caller, Command, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RequestId,
+    Role, RunRequest,
+};
+use crate::event::{
+    BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, INPUT_ROLE, PolicyDecision, RunCloseReason,
+};
+use crate::stamp::Stamp;
+use crate::state::{Record, StateKey, StateRead};
+
+/// What the entries at the front of the window are.
+pub(super) enum Rebuilt {
+    /// A command made them; the entry at `root` says which.
+    Command {
+        /// Place of the entry that the command was read from.
+        root: usize,
+        /// The command, with a seed of its own.
+        command: Box<Command>,
+    },
+    /// A command made them that can no longer be known.
+    Lost {
+        /// Place of the entry that the command would have been read from.
+        root: usize,
+        /// What is missing.
+        why: Why,
+    },
+    /// The first entry stands for itself: the rest of its command is in a chain that is not being replayed.
+    Elsewhere,
+    /// The first entry only ever follows another one of its command.
+    Follows,
+}
+
+/// Reads the command of the entries at the front of `window`, which is never empty.
+pub(super) fn rebuild(window: &[Recorded], state: &impl StateRead, payloads: &impl Payloads) -> Rebuilt {
+    let root = root_of(window);
+    let Some(recorded) = window.get(root) else { return Rebuilt::Follows };
+    let Some(body) = &recorded.body else { return Rebuilt::Lost { root, why: Why::UnknownType } };
+    let read = match body {
+        EventBody::Decision(decision) => call(window, root, decision, payloads),
+        EventBody::BundleOffered(_) => offer(recorded, payloads),
+        EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
+        _ => match administration(window, recorded, body) {
+            Some(body) => Ok(body),
+            None => return Rebuilt::Follows,
+        },
+    };
+    match read {
+        Ok(body) => Rebuilt::Command { root, command: Box::new(command(recorded, body, state)) },
+        Err(why) => Rebuilt::Lost { root, why },
+    }
+}
+
+/// The entry that says what was asked for. Runs that a call opens or closes come before its decision, and the announcement of a
+/// tenant before the tenant's own entry.
+fn root_of(window: &[Recorded]) -> usize {
+    let Some(first) = window.first() else { return 0 };
+    for (at, recorded) in window.iter().enumerate() {
+        let same = recorded.entry.time == first.entry.time && recorded.entry.seq.0 == first.entry.seq.0 + at as u64;
+        let of_call = recorded.entry.tenant == first.entry.tenant && recorded.entry.trace_id == first.entry.trace_id;
+        match &recorded.body {
+            Some(EventBody::RunOpened(_) | EventBody::RunClosed(_)) if same && of_call => {}
+            Some(EventBody::Decision(_)) if same && of_call && at > 0 => return at,
+            Some(EventBody::TenantCreated(created)) if at == 0 && created.named.is_none() => {}
+            Some(EventBody::TenantCreated(created)) if same && at == 1 && created.named.is_some() => return at,
+            _ => return 0,
+        }
+    }
+    0
+}
+
+/// The call that a decision answers. A run that no entry before it opened was there, or the call named it.
+fn call(
+    window: &[Recorded],
+    root: usize,
+    decision: &PolicyDecision,
+    payloads: &impl Payloads,
+) -> Result<CommandBody, Why> {
+    let recorded = window.get(root).ok_or(Why::UnknownType)?;
+    let inputs = bytes(recorded, INPUT_ROLE, payloads)?;
+    let content_type = recorded.entry.payloads.iter().find(|payload| payload.role == INPUT_ROLE);
+    let before = window.get(..root).unwrap_or_default();
+    let implicit = before.iter().any(|r| matches!(&r.body, Some(EventBody::RunOpened(body)) if body.implicit));
+    let run_id = recorded.entry.run_id.clone().filter(|_| !implicit);
+    let asserted = decision.subject.clone().filter(|_| !decision.attested);
+    let context = match recorded.commitment(CONTEXT_ROLE) {
+        Some(_) => CallContext::decode(&bytes(recorded, CONTEXT_ROLE, payloads)?)
+            .map_err(|_| Why::PayloadMissing { role: CONTEXT_ROLE })?,
+        None => CallContext::default(),
+    };
+    Ok(CommandBody::Evaluate(Box::new(Evaluate {
+        environment: decision.environment.clone(),
+        run_id: decision.asked_run_id.clone().or(run_id),
+        trace_id: recorded.entry.trace_id.clone(),
+        agent: decision.agent.clone(),
+        subject: decision.asked_subject.clone().or(asserted),
+        tool: decision.tool.clone(),
+        content_type: content_type.map(|payload| payload.content_type.clone()).unwrap_or_default(),
+        inputs,
+        context: Box::new(context),
+    })))
+}
+
+fn offer(recorded: &Recorded, payloads: &impl Payloads) -> Result<CommandBody, Why> {
+    let source = bytes(recorded, BUNDLE_ROLE, payloads)?;
+    Ok(CommandBody::OfferBundle(OfferedSource { tenant: recorded.entry.tenant.clone(), source }))
+}
+
+/// The bytes of a payload that the command cannot do without.
+fn bytes(recorded: &Recorded, role: &'static str, payloads: &impl Payloads) -> Result<Vec<u8>, Why> {
+    match recorded.payload(role, payloads) {
+        Some(Held::Bytes(bytes)) => Ok(bytes),
+        Some(Held::Erased) => Err(Why::PayloadErased { role }),
+        Some(Held::Missing) | None => Err(Why::PayloadMissing { role }),
+    }
+}
+
+/// Commands whose leaf says everything.
+fn administration(window: &[Recorded], recorded: &Recorded, body: &EventBody) -> Option<CommandBody> {
+    let tenant = || recorded.entry.tenant.clone();
+    let run_id = || recorded.entry.run_id.clone();
+    Some(match body {
+        EventBody::LedgerCreated(_) => CommandBody::Genesis(Box::new(genesis(window)?)),
+        EventBody::KeyEndorsed(key) => CommandBody::EndorseKey(key.clone()),
+        EventBody::KeyRetired(key) => CommandBody::RetireKey(key.clone()),
+        EventBody::TenantCreated(created) => {
+            let named = created.named.clone()?;
+            // The tenant's key is not on the record, and no decision reads it.
+            let new = NewTenant { tenant: named.tenant, tenant_key: [0; 32], blind: named.blind };
+            CommandBody::CreateTenant(Box::new(new))
+        }
+        EventBody::PrincipalRegistered(body) => CommandBody::RegisterPrincipal {
+            tenant: tenant(),
+            subject: body.subject.clone(),
+            owner: body.owner.clone(),
+        },
+        EventBody::PrincipalDisabled(body) => {
+            CommandBody::DisablePrincipal { tenant: tenant(), subject: body.subject.clone() }
+        }
+        EventBody::CredentialRegistered(body) => {
+            let CredentialRegistered { name, role, subject, token_hash } = (**body).clone();
+            CommandBody::RegisterCredential(Box::new(NewCredential {
+                tenant: tenant(),
+                name,
+                token_hash,
+                role,
+                subject,
+            }))
+        }
+        EventBody::CredentialRevoked(body) => {
+            CommandBody::RevokeCredential { tenant: tenant(), name: body.name.clone() }
+        }
+        EventBody::BundleActivated(body) => CommandBody::ActivateBundle {
+            tenant: tenant(),
+            environment: body.environment.clone(),
+            bundle_hash: body.bundle,
+        },
+        EventBody::RunOpened(body) if !body.implicit => {
+            let (subject, parent) = (Some(body.subject.clone()), body.parent.as_ref());
+            let parent_run_id = parent.map(|parent| parent.run_id.clone());
+            CommandBody::OpenRun(RunRequest { run_id: run_id()?, subject, parent_run_id })
+        }
+        EventBody::RunClosed(body) if body.reason == RunCloseReason::Requested => {
+            let subject = Some(body.subject.clone());
+            CommandBody::CloseRun(RunRequest { run_id: run_id()?, subject, parent_run_id: None })
+        }
+        EventBody::SpanSealed(body) => {
+            let expected_start = assent_ledger::ids::TreeSize(body.span_start.0);
+            CommandBody::Seal { reason: body.reason, expected_start }
+        }
+        EventBody::SpanCosigned(body) => CommandBody::Cosigned(body.clone()),
+        EventBody::SpanAnchored(body) => CommandBody::Anchored(body.clone()),
+        _ => return None,
+    })
+}
+
+/// The creation of the ledger: parameters, the first keys, and last the first operator.
+fn genesis(window: &[Recorded]) -> Option<Genesis> {
+    let mut bodies = window.iter().map(|recorded| recorded.body.as_ref());
+    let Some(EventBody::LedgerCreated(created)) = bodies.next()? else { return None };
+    let mut endorsements = Vec::new();
+    loop {
+        match bodies.next()?? {
+            EventBody::KeyEndorsed(key) => endorsements.push((**key).clone()),
+            EventBody::CredentialRegistered(operator) => {
+                let CredentialRegistered { name, token_hash, .. } = (**operator).clone();
+                let created = (**created).clone();
+                return Some(Genesis { created, endorsements, operator: name, operator_token_hash: token_hash });
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The command around a body. The request id of anything but a call is not on the record; no decision reads it.
+fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Command {
+    let time = recorded.entry.time;
+    let request_id = match &recorded.body {
+        Some(EventBody::Decision(decision)) => decision.request_id,
+        _ => RequestId::new(time.0 / 1_000, [0; 10]),
+    };
+    let attested = match &recorded.body {
+        Some(EventBody::Decision(decision)) => decision.attested,
+        _ => true,
+    };
+    let caller = caller(recorded, attested, state);
+    Command { request_id, stamp: Stamp { time, seed: [0; 32] }, caller, body }
+}
+
+/// Who asked, as far as the entry says.
+fn caller(recorded: &Recorded, attested: bool, state: &impl StateRead) -> Caller {
+    let entry = &recorded.entry;
+    let actor = entry.actor.as_deref().unwrap_or_default();
+    let (credential, subject) = match actor.strip_prefix("credential:") {
+        Some(name) => (name.to_owned(), None),
+        // A subject that a tenant-wide credential asserted is in the command's body.
+        None if !attested => (String::new(), None),
+        None => (String::new(), Some(actor.to_owned())),
+    };
+    let found = [entry.tenant.clone(), TenantId::system()]
+        .into_iter()
+        .find_map(|tenant| Some((role_of(state, &tenant, &credential)?, tenant)));
+    let (role, tenant) = match found {
+        // A call is its tenant's, whoever shares a credential's name.
+        Some((role, tenant)) if !matches!(recorded.body, Some(EventBody::Decision(_))) => (role, tenant),
+        _ => (Role::Agent, entry.tenant.clone()),
+    };
+    Caller { tenant, subject, attested, role, credential }
+}
+
+fn role_of(state: &impl StateRead, tenant: &TenantId, credential: &str) -> Option<Role> {
+    let name = state.get(&StateKey::CredentialName(tenant.clone(), credential.to_owned()))?;
+    let Record::CredentialName(name) = &*name else { return None };
+    match &*state.get(&StateKey::Credential(name.token_hash))? {
+        Record::Credential(credential) => Some(credential.role),
+        _ => None,
+    }
+}
