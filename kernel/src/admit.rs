@@ -5,8 +5,8 @@
 
 use crate::command::{CallContext, Command, CommandBody, Evaluate, Genesis, NewCredential, RunRequest};
 use crate::limits::{
-    BUNDLE_BYTES_MAX, CHAIN_MAX, CLAIMS_MAX, INPUTS_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX,
-    TAINT_LABELS_MAX,
+    BUNDLE_BYTES_MAX, CHAIN_MAX, CLAIMS_MAX, INPUTS_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
+    SUBJECT_BYTES_MAX, TAINT_LABELS_MAX,
 };
 use crate::refusal::Refusal;
 use crate::taint::TaintLabel;
@@ -42,6 +42,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::ActivateBundle { environment, .. } => name("environment", environment),
         CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => check_run(run),
         CommandBody::Evaluate(evaluate) => check_evaluate(evaluate),
+        CommandBody::Control(control) => control.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)
@@ -150,6 +151,12 @@ pub(crate) fn optional(
     text: Option<&str>,
 ) -> Result<(), Refusal> {
     text.map_or(Ok(()), |text| check(field, text))
+}
+
+/// Checks the length of bytes that become a payload; there may be none.
+pub(crate) fn payload(field: &'static str, bytes: &[u8]) -> Result<(), Refusal> {
+    let fits = bytes.len() <= PAYLOAD_BYTES_MAX;
+    if fits { Ok(()) } else { Err(Refusal::Malformed { field, expected: "at most 1 MiB" }) }
 }
 
 pub(crate) fn name(field: &'static str, text: &str) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 mod body;
 mod context;
+mod control;
 mod encoding;
 mod request_id;
 
@@ -10,6 +11,7 @@ pub use body::{
     RunRequest,
 };
 pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
+pub use control::{ControlCommand, KillTarget, TenantSettings};
 pub use request_id::{RequestId, RequestIdError};
 
 use assent_ledger::hash::{Hash, sha256};

@@ -4,6 +4,7 @@
 //! found when it accepted it: that was advice, this is what happens.
 
 mod caller;
+mod control;
 mod credentials;
 mod evaluate;
 mod genesis;
@@ -25,6 +26,7 @@ use crate::refusal::Refusal;
 use crate::state::keys::{LedgerRecord, ProgressRecord, RequestRecord, TenantRecord};
 use crate::state::{Record, StateKey, StateRead};
 
+pub use control::{is_erased, killed, killed_since, settings};
 pub use evaluate::{fault, request_hash};
 pub use keys::recorded_keyring;
 
@@ -97,6 +99,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         }
         CommandBody::Cosigned(body) => spans::cosigned(&ctx, body),
         CommandBody::Anchored(body) => spans::anchored(&ctx, body),
+        CommandBody::Control(asked) => control::control(&ctx, asked),
     }?;
     Ok(Decision::Events(events))
 }

@@ -1,6 +1,7 @@
 //! Events: what a decision records. Each has a typed body with one JSON form, and whose event it is, in whose run.
 
 mod bodies;
+mod control;
 mod decision;
 mod effects;
 mod fields;
@@ -11,6 +12,7 @@ pub use bodies::{
     BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, ParentRun, PrincipalDisabled,
     PrincipalRegistered, RunCloseReason, RunClosed, RunOpened, TenantCreated,
 };
+pub use control::{KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, TenantConfigured, TenantDisabled};
 pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 
@@ -128,6 +130,12 @@ event_bodies! {
     RunOpened(RunOpened),
     RunClosed(RunClosed),
     Decision(PolicyDecision),
+    KillSwitchSet(KillSwitchSet),
+    TenantConfigured(TenantConfigured),
+    TenantDisabled(TenantDisabled),
+    PrincipalEnabled(PrincipalEnabled),
+    PayloadErased(PayloadErased),
+    KernelActivated(KernelActivated),
     SpanSealed(SpanSealed),
     SpanCosigned(SpanCosigned),
     SpanAnchored(SpanAnchored),

@@ -2,6 +2,7 @@
 //! leaves. Some events change the state by what a payload holds (a bundle's source, the arguments of a call): what derives from a payload must
 //! not be in a leaf. Each payload is bound by the commitment in the leaf; where one was erased, the state says that it does not know.
 
+mod control;
 mod decided;
 mod ledger;
 mod tenant;
@@ -40,6 +41,12 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
         EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
         EventBody::Decision(body) => decided::decided(state, at, event, body),
+        EventBody::KillSwitchSet(body) => control::kill_switch_set(state, at, tenant, body),
+        EventBody::TenantConfigured(body) => control::configured(state, tenant, body),
+        EventBody::TenantDisabled(body) => control::disabled(state, tenant, body),
+        EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
+        EventBody::PayloadErased(body) => control::payload_erased(state, at, tenant, body),
+        EventBody::KernelActivated(body) => control::kernel_activated(state, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}
     }

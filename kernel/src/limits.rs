@@ -4,6 +4,10 @@ use assent_ledger::limits as ledger;
 
 /// Version of the decisions that this code makes; recorded in the genesis and in every seal.
 pub const KERNEL_VERSION: u32 = 1;
+/// Versions whose decisions this code can make, ascending.
+pub const KERNEL_VERSIONS: &[u32] = &[1];
+/// Most nodes of a cluster.
+pub const MEMBERS_MAX: usize = 64;
 
 /// Most commands in one batch (one Raft entry).
 pub const COMMANDS_PER_BATCH_MAX: usize = 4_096;
@@ -39,6 +43,8 @@ pub const RUN_BYTES_MAX: usize = 8 << 10;
 pub const TOKEN_MICROS: u64 = 60 * 1_000_000;
 /// Longest inputs of one call, in bytes.
 pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
+/// Longest payload besides inputs, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Longest source of a policy bundle, in bytes.
 pub const BUNDLE_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Most rule ids that a decision's leaf shows; the total is stated beside them.

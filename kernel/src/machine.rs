@@ -27,7 +27,7 @@ pub use restore::RestoreError;
 
 use crate::command::{Batch, Command, CommandBody};
 use crate::decide::{self, Decision, SealIntent};
-use crate::event::Event;
+use crate::event::{Event, EventBody};
 use crate::limits::KERNEL_VERSION;
 use crate::refusal::Refusal;
 use crate::state::{Overlay, StateRead};
@@ -145,6 +145,7 @@ impl Machine {
             answers: Vec::new(),
             sealed: Vec::new(),
             cosigned: Vec::new(),
+            erased: Vec::new(),
         }
     }
 
@@ -164,7 +165,10 @@ impl Machine {
         }
         match decide_guarded(overlay, command)? {
             Decision::Repeat(row) => Ok(Answer::of(row.first_seq, row.count, row.decided.as_ref(), true)),
-            Decision::Events(events) => self.write(overlay, command, &events, progress),
+            Decision::Events(events) => {
+                check_members(&events, at)?;
+                self.write(overlay, command, &events, progress)
+            }
             Decision::Seal(intent) => {
                 let body = self.seal_body(overlay, intent, at)?;
                 let actor = Some(format!("credential:{}", command.caller.credential));
@@ -217,6 +221,18 @@ impl Machine {
             }
         }
     }
+}
+
+/// A version of the kernel is activated only when every member said that it knows it.
+fn check_members(events: &[Event], at: &LogPosition) -> Result<(), Refusal> {
+    for event in events {
+        if let EventBody::KernelActivated(body) = &event.body
+            && !at.membership.iter().all(|node| body.supports.contains(node))
+        {
+            return Err(Refusal::MembersBehind { version: body.version });
+        }
+    }
+    Ok(())
 }
 
 /// `SHA-256("assent state digest/1\n" ‖ kernel version BE ‖ trie root)`.

@@ -62,6 +62,13 @@ refusals! {
     LeafTooLarge = 12, "LEAF_TOO_LARGE", "the entry does not fit into a leaf; ask for less at once; nothing was recorded";
     /// The kernel failed.
     KernelFault = 13, "KERNEL_FAULT", "the kernel failed on this command; report it; nothing was recorded";
+    /// Everything is as the command asks already.
+    Unchanged = 14, "UNCHANGED", "everything is as asked already; nothing was recorded";
+    /// Not every member of the cluster is known to support the kernel's version.
+    MembersBehind {
+        /// The version that was to be activated.
+        version: u32,
+    } = 15, "MEMBERS_BEHIND", "not every member supports kernel version {version}; upgrade all nodes first; nothing was recorded";
     /// The same request id came with another content.
     RequestIdReused = 20, "REQUEST_ID_REUSED", "this request id was used for another request; draw a new id; nothing was recorded";
     /// The request id is older than what is remembered.

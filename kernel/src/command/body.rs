@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{CallContext, Role};
+use super::{CallContext, ControlCommand, Role};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub enum CommandBody {
     Cosigned(Box<CosignedSpan>),
     /// Records that a cosigned span is in WORM storage. Node.
     Anchored(Box<AnchoredSpan>),
+    /// Sets a switch or a setting, erases a payload, changes the kernel's version.
+    Control(Box<ControlCommand>),
 }
 
 /// The cosigned span, as it will be recorded.
@@ -197,7 +199,7 @@ impl core::fmt::Debug for Evaluate {
 
 impl CommandBody {
     /// The command's name in refusals and metrics.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             CommandBody::Genesis(_) => "genesis",
             CommandBody::CreateTenant(_) => "create-tenant",
@@ -215,6 +217,7 @@ impl CommandBody {
             CommandBody::Seal { .. } => "seal",
             CommandBody::Cosigned(_) => "cosigned",
             CommandBody::Anchored(_) => "anchored",
+            CommandBody::Control(control) => control.name(),
         }
     }
 

@@ -8,13 +8,14 @@ use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
 use super::{
-    Agent, CallContext, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
+    Agent, CallContext, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource,
+    RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
 
 impl CommandBody {
-    const fn tag(&self) -> u8 {
+    fn tag(&self) -> u8 {
         match self {
             CommandBody::Genesis(_) => 1,
             CommandBody::CreateTenant(_) => 2,
@@ -32,6 +33,7 @@ impl CommandBody {
             CommandBody::Seal { .. } => 14,
             CommandBody::Cosigned(_) => 15,
             CommandBody::Anchored(_) => 16,
+            CommandBody::Control(control) => control.tag(),
         }
     }
 
@@ -78,6 +80,7 @@ impl CommandBody {
             }
             CommandBody::Cosigned(body) => write_json(&body.to_value(), w),
             CommandBody::Anchored(body) => write_json(&body.to_value(), w),
+            CommandBody::Control(control) => control.write(w),
         }
     }
 
@@ -115,8 +118,16 @@ impl CommandBody {
             14 => CommandBody::Seal { reason: read_seal_reason(r)?, expected_start: TreeSize(r.u64("the start")?) },
             15 => CommandBody::Cosigned(Box::new(read_json(r, "the cosigned span", SpanCosigned::from_value)?)),
             16 => CommandBody::Anchored(Box::new(read_json(r, "the anchored span", SpanAnchored::from_value)?)),
-            _ => return Err(CodecError::Choice { what: "a command's kind", got: u64::from(tag) }),
+            _ => return CommandBody::read_area(tag, r),
         })
+    }
+
+    /// Reads the commands of areas that have an enum of their own.
+    fn read_area(tag: u8, r: &mut Reader<'_>) -> Result<CommandBody, CodecError> {
+        if let Some(control) = ControlCommand::read(tag, r)? {
+            return Ok(CommandBody::Control(Box::new(control)));
+        }
+        Err(CodecError::Choice { what: "a command's kind", got: u64::from(tag) })
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn check(state: &impl StateRead, command: &Command) -> Result<(), Ref
     check_credential(state, caller)
 }
 
-const fn permitted(body: &CommandBody) -> &'static [Role] {
+fn permitted(body: &CommandBody) -> &'static [Role] {
     match body {
         CommandBody::Genesis(_)
         | CommandBody::CreateTenant(_)
@@ -42,11 +42,12 @@ const fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Evaluate(_) => &[Role::Agent],
         CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) => &[Role::Node],
+        CommandBody::Control(control) => control.permitted(),
     }
 }
 
 /// The tenant that an administrative command is about.
-const fn target(body: &CommandBody) -> Option<&TenantId> {
+fn target(body: &CommandBody) -> Option<&TenantId> {
     match body {
         CommandBody::RegisterPrincipal { tenant, .. }
         | CommandBody::DisablePrincipal { tenant, .. }
@@ -54,6 +55,7 @@ const fn target(body: &CommandBody) -> Option<&TenantId> {
         | CommandBody::ActivateBundle { tenant, .. } => Some(tenant),
         CommandBody::RegisterCredential(new) => Some(&new.tenant),
         CommandBody::OfferBundle(offer) => Some(&offer.tenant),
+        CommandBody::Control(control) => control.target(),
         _ => None,
     }
 }

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use assent_ledger::hash::Hash;
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{NodeId, Seq, Time};
 use assent_ledger::json::parse;
 
 use super::*;
-use crate::command::{Agent, RequestId, Role};
+use crate::command::{Agent, KillTarget, RequestId, Role, TenantSettings};
 use crate::reason::ReasonCode;
 use crate::state::keys::RunMode;
 use crate::taint::{TaintLabel, TaintSource};
@@ -33,6 +33,13 @@ fn bodies() -> Vec<EventBody> {
         .into(),
         RunClosed { subject: "s".into(), reason: RunCloseReason::Idle }.into(),
         decision().into(),
+        KillSwitchSet { engaged: true, target: KillTarget::Tenant }.into(),
+        KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
+        TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),
+        TenantDisabled { disabled: true }.into(),
+        PrincipalEnabled { subject: "s".into() }.into(),
+        PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
+        KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
     ]
 }
 

@@ -229,4 +229,7 @@ pub struct AppliedBatch {
     pub sealed: Vec<SealFacts>,
     /// Cosigned checkpoints, in their order.
     pub cosigned: Vec<CosignedFacts>,
+    /// Erased payloads, by tenant and commitment: the wrapped key of each goes in the same write, if the payload is the tenant's.
+    /// A payload of this very batch may be among them.
+    pub erased: Vec<(TenantId, Hash)>,
 }

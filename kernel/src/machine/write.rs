@@ -156,6 +156,7 @@ impl Machine {
                     let (size, checkpoint, manifest) = (body.size, body.checkpoint, body.manifest);
                     batch.cosigned.push(CosignedFacts { size, checkpoint, manifest });
                 }
+                EventBody::PayloadErased(body) => batch.erased.push((event.tenant.clone(), body.commitment)),
                 _ => {}
             }
             batch.entries.push(entry);

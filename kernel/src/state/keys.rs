@@ -6,8 +6,10 @@ mod active_bundle;
 mod bundle;
 mod credential;
 mod credential_name;
+mod erased_payload;
 mod implicit_run;
 mod keyring;
+mod kill_switch;
 mod ledger;
 mod offered_bundle;
 mod principal;
@@ -17,13 +19,16 @@ mod request_bucket;
 mod request_window;
 mod run;
 mod tenant;
+mod tenant_settings;
 
 pub use active_bundle::ActiveBundleRecord;
 pub use bundle::BundleRecord;
 pub use credential::CredentialRecord;
 pub use credential_name::CredentialNameRecord;
+pub use erased_payload::ErasedPayloadRecord;
 pub use implicit_run::ImplicitRunRecord;
 pub use keyring::{KeyEvent, KeyringRecord};
+pub use kill_switch::KillSwitchRecord;
 pub use ledger::LedgerRecord;
 pub use offered_bundle::OfferedBundleRecord;
 pub use principal::PrincipalRecord;
@@ -33,6 +38,7 @@ pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
 pub use tenant::TenantRecord;
+pub use tenant_settings::TenantSettingsRecord;
 
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::TenantId;
@@ -83,6 +89,12 @@ pub enum StateKey {
         /// The id.
         id: RequestId,
     },
+    /// A kill switch, by `KillTarget::key`.
+    KillSwitch(TenantId, String),
+    /// That a payload was erased, by its commitment.
+    ErasedPayload(TenantId, Hash),
+    /// How a tenant is decided for.
+    TenantSettings(TenantId),
 }
 
 const LEDGER: u8 = 1;
@@ -100,6 +112,9 @@ const OFFERED_BUNDLE: u8 = 17;
 const BUNDLE: u8 = 18;
 const REQUEST_BUCKET: u8 = 20;
 const REQUEST: u8 = 21;
+const KILL_SWITCH: u8 = 31;
+const ERASED_PAYLOAD: u8 = 39;
+const TENANT_SETTINGS: u8 = 42;
 
 impl StateKey {
     /// The number of the key's kind.
@@ -120,6 +135,9 @@ impl StateKey {
             StateKey::Bundle(_) => BUNDLE,
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
             StateKey::Request { .. } => REQUEST,
+            StateKey::KillSwitch(..) => KILL_SWITCH,
+            StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
+            StateKey::TenantSettings(_) => TENANT_SETTINGS,
         }
     }
 
@@ -134,16 +152,17 @@ impl StateKey {
         w.u8(self.number());
         match self {
             StateKey::Ledger | StateKey::Progress | StateKey::Keyring | StateKey::RequestWindow => {}
-            StateKey::Tenant(tenant) => w.fixed(tenant.as_str().as_bytes()),
+            StateKey::Tenant(tenant) | StateKey::TenantSettings(tenant) => w.fixed(tenant.as_str().as_bytes()),
             StateKey::Principal(tenant, text)
             | StateKey::CredentialName(tenant, text)
             | StateKey::Run(tenant, text)
             | StateKey::ImplicitRun(tenant, text)
-            | StateKey::ActiveBundle(tenant, text) => {
+            | StateKey::ActiveBundle(tenant, text)
+            | StateKey::KillSwitch(tenant, text) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(text.as_bytes());
             }
-            StateKey::OfferedBundle(tenant, hash) => {
+            StateKey::OfferedBundle(tenant, hash) | StateKey::ErasedPayload(tenant, hash) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(&hash.0);
             }
@@ -168,10 +187,7 @@ impl StateKey {
             PROGRESS => StateKey::Progress,
             KEYRING => StateKey::Keyring,
             REQUEST_WINDOW => StateKey::RequestWindow,
-            TENANT => {
-                let name = r.rest_text("a tenant", TEXT_BYTES_MAX)?;
-                StateKey::Tenant(TenantId::new(name).map_err(|_| CodecError::Invalid { what: "a tenant" })?)
-            }
+            TENANT => StateKey::Tenant(read_last_tenant(&mut r)?),
             PRINCIPAL => StateKey::Principal(read_tenant(&mut r)?, read_name(&mut r)?),
             CREDENTIAL => StateKey::Credential(r.hash("a token hash")?),
             CREDENTIAL_NAME => StateKey::CredentialName(read_tenant(&mut r)?, read_name(&mut r)?),
@@ -182,6 +198,9 @@ impl StateKey {
             BUNDLE => StateKey::Bundle(r.hash("a bundle")?),
             REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
             REQUEST => read_request(&mut r)?,
+            KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
+            ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),
+            TENANT_SETTINGS => StateKey::TenantSettings(read_last_tenant(&mut r)?),
             _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),
         };
         r.finish()?;
@@ -208,6 +227,11 @@ fn read_tenant(r: &mut Reader<'_>) -> Result<TenantId, CodecError> {
     let length = usize::from(r.u8(what)?);
     let name = core::str::from_utf8(r.take(length, what)?).map_err(|_| CodecError::Invalid { what })?;
     TenantId::new(name).map_err(|_| CodecError::Invalid { what })
+}
+
+fn read_last_tenant(r: &mut Reader<'_>) -> Result<TenantId, CodecError> {
+    let what = "a tenant";
+    TenantId::new(r.rest_text(what, TEXT_BYTES_MAX)?).map_err(|_| CodecError::Invalid { what })
 }
 
 fn read_name(r: &mut Reader<'_>) -> Result<String, CodecError> {

@@ -1,9 +1,9 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, ImplicitRunRecord, KeyringRecord,
-    LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord,
-    RequestWindowRecord, RunRecord, StateKey, TenantRecord,
+    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, ErasedPayloadRecord, ImplicitRunRecord,
+    KeyringRecord, KillSwitchRecord, LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord,
+    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -69,4 +69,7 @@ records! {
     Bundle(BundleRecord) for (StateKey::Bundle(_));
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
     Request(RequestRecord) for (StateKey::Request { .. });
+    KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
+    ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));
+    TenantSettings(TenantSettingsRecord) for (StateKey::TenantSettings(_));
 }

@@ -37,6 +37,9 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), texts()).prop_map(|(t, s)| StateKey::ActiveBundle(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::OfferedBundle(t, h)),
         hashes().prop_map(StateKey::Bundle),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
+        (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
+        tenants().prop_map(StateKey::TenantSettings),
         any::<u64>().prop_map(StateKey::RequestBucket),
         (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
             |(bucket, tenant, principal, millis, random)| {
@@ -92,10 +95,22 @@ proptest! {
             (StateKey::RequestWindow, Record::RequestWindow(RequestWindowRecord { oldest: n, newest: n, count: n })),
             (StateKey::Request { bucket: n, tenant, principal: text, id }, Record::Request(request)),
         ];
-        for (key, record) in rows {
+        for (key, record) in rows.into_iter().chain(control_rows(n, flag, hash)) {
             prop_assert_eq!(Record::decode(&key, &record.encode()).unwrap(), record);
         }
     }
+}
+
+fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
+    let tenant = || TenantId::new("ab").unwrap();
+    let switch = KillSwitchRecord { engaged: flag, engaged_at: Seq(n), changed: Time(n) };
+    let settings = crate::command::TenantSettings { observe: flag, require_attested: !flag };
+    let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
+    vec![
+        (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
+        (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
+        (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),
+    ]
 }
 
 trait IntoSize {

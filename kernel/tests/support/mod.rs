@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use assent_kernel::command::{
-    Agent, Batch, Caller, Command, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RequestId,
-    Role, RunRequest,
+    Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, KillTarget, NewCredential,
+    NewTenant, OfferedSource, RequestId, Role, RunRequest, TenantSettings,
 };
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
 use assent_kernel::refusal::Refusal;
@@ -390,6 +390,36 @@ fn random_caller(dice: &mut Dice) -> Caller {
     }
 }
 
+pub fn control(command: ControlCommand) -> CommandBody {
+    CommandBody::Control(Box::new(command))
+}
+
+/// Control commands; what would stop everything is rare and soon taken back.
+fn random_control(dice: &mut Dice, of: &str, other: &str) -> ControlCommand {
+    let tenant = tenant(of);
+    let often_off = dice.below(4) == 0;
+    match dice.below(7) {
+        0 => ControlCommand::SetTenantDisabled { tenant, disabled: often_off && of == "newco" },
+        1 => ControlCommand::EnablePrincipal { tenant, subject: other.into() },
+        2 => {
+            let settings = TenantSettings { observe: dice.below(3) == 0, require_attested: often_off };
+            ControlCommand::ConfigureTenant { tenant, settings }
+        }
+        3 => ControlCommand::ErasePayload {
+            tenant,
+            seq: Seq(dice.below(200)),
+            commitment: Hash([dice.below(9) as u8; 32]),
+            justification: b"asked for by the person".to_vec(),
+        },
+        4 => ControlCommand::ActivateKernelVersion { version: dice.below(4) as u32, supports: vec![NodeId(1)] },
+        _ => {
+            let agent = KillTarget::Agent(other.into());
+            let target = dice.pick(&[KillTarget::Tenant, agent, KillTarget::Tool("http.fetch".into())]);
+            ControlCommand::KillSwitch { tenant, target, engaged: often_off, justification: Vec::new() }
+        }
+    }
+}
+
 fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let of = dice.pick(&TENANTS);
     let subject = dice.pick(&SUBJECTS);
@@ -397,7 +427,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let other = dice.pick(&SUBJECTS[1..]);
     let run = format!("run-{}", dice.below(6));
     let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(32) {
+    match dice.below(34) {
         0 => CommandBody::Genesis(Box::new(genesis())),
         1 => new_tenant(of),
         2 => register(of, subject),
@@ -424,6 +454,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
             let signer = if dice.below(3) == 0 { SecretKey::from_seed(&[9; 32]) } else { root_key() };
             CommandBody::EndorseKey(Box::new(endorse(&origin(), &signer, public, grant).unwrap()))
         }
+        17 | 18 => control(random_control(dice, of, other)),
         _ => evaluate(Evaluate {
             run_id: (dice.below(2) == 0).then_some(run),
             subject: asserted,
