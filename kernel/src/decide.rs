@@ -6,6 +6,7 @@
 mod caller;
 mod control;
 mod credentials;
+mod effects;
 mod evaluate;
 mod genesis;
 mod keys;
@@ -14,6 +15,7 @@ mod principals;
 mod runs;
 mod spans;
 mod tenants;
+mod tick;
 
 use assent_ledger::ids::{Seq, TenantId, Time};
 use assent_ledger::seal::SealReason;
@@ -27,6 +29,8 @@ use crate::state::keys::{LedgerRecord, ProgressRecord, RequestRecord, TenantReco
 use crate::state::{Record, StateKey, StateRead};
 
 pub use control::{is_erased, killed, killed_since, settings};
+pub(crate) use effects::digest_of_effect;
+pub use effects::effect_seen;
 pub use evaluate::{fault, request_hash};
 pub use keys::recorded_keyring;
 
@@ -100,6 +104,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Cosigned(body) => spans::cosigned(&ctx, body),
         CommandBody::Anchored(body) => spans::anchored(&ctx, body),
         CommandBody::Control(asked) => control::control(&ctx, asked),
+        CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod control;
 mod decision;
 mod effects;
+mod expiry;
 mod fields;
 mod lists;
 
@@ -15,6 +16,7 @@ pub use bodies::{
 pub use control::{KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, TenantConfigured, TenantDisabled};
 pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
+pub use expiry::ExpirySwept;
 
 use assent_ledger::ids::TenantId;
 use assent_ledger::json::Value;
@@ -139,6 +141,7 @@ event_bodies! {
     SpanSealed(SpanSealed),
     SpanCosigned(SpanCosigned),
     SpanAnchored(SpanAnchored),
+    ExpirySwept(ExpirySwept),
 }
 
 impl Event {

@@ -4,6 +4,8 @@
 
 mod control;
 mod decided;
+mod execution;
+mod expiry;
 mod ledger;
 mod tenant;
 
@@ -40,13 +42,17 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::BundleActivated(body) => tenant::bundle_activated(state, tenant, body),
         EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
         EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
-        EventBody::Decision(body) => decided::decided(state, at, event, body),
         EventBody::KillSwitchSet(body) => control::kill_switch_set(state, at, tenant, body),
         EventBody::TenantConfigured(body) => control::configured(state, tenant, body),
         EventBody::TenantDisabled(body) => control::disabled(state, tenant, body),
         EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
         EventBody::PayloadErased(body) => control::payload_erased(state, at, tenant, body),
         EventBody::KernelActivated(body) => control::kernel_activated(state, body),
+        EventBody::Decision(body) => {
+            decided::decided(state, at, event, body);
+            execution::decided(state, at, event, body);
+        }
+        EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}
     }
@@ -56,6 +62,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
 fn advance(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
     let mut progress = crate::decide::progress(state);
     progress.time = at.time;
+    progress.size = at.seq.size_after();
     if !event.tenant.is_system() {
         if progress.span_entries == 0 {
             progress.span_since = at.time;

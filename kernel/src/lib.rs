@@ -13,6 +13,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+pub mod expiry;
 pub mod idempotency;
 pub mod limits;
 pub mod machine;

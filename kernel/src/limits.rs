@@ -39,6 +39,14 @@ pub const BUDGETS_PER_CALL_MAX: usize = 32;
 pub const OBLIGATIONS_MAX: usize = 16;
 /// Longest encoded record of a run, in bytes.
 pub const RUN_BYTES_MAX: usize = 8 << 10;
+/// Most rows of expiries that one Tick walks.
+pub const TICK_ITEMS_MAX: usize = 1_000;
+/// Most entries about ended records that one Tick makes, besides its own.
+pub const TICK_EVENTS_MAX: usize = 32;
+/// Most minutes without rows that one Tick passes; a longer silence gets an entry, so that it is not walked again.
+pub const EXPIRY_EMPTY_MINUTES_MAX: u64 = 24 * 60;
+/// How long an effect's key is remembered, in microseconds.
+pub const EFFECT_KEY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// How long an allowed call can be redeemed, in microseconds.
 pub const TOKEN_MICROS: u64 = 60 * 1_000_000;
 /// Longest inputs of one call, in bytes.
@@ -76,6 +84,7 @@ const _: () = assert!(
     (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19) + LATCHES_MAX * (NAME_BYTES_MAX + 5) + SUBJECT_BYTES_MAX + 160
         <= RUN_BYTES_MAX
 );
+const _: () = assert!(2 * TICK_EVENTS_MAX < ENTRIES_PER_COMMAND_MAX);
 const _: () = assert!(NAME_BYTES_MAX <= ledger::ID_BYTES_MAX);
 const _: () = assert!(SUBJECT_BYTES_MAX <= ledger::ACTOR_BYTES_MAX);
 const _: () = assert!(REQUEST_WINDOW_SECONDS.is_multiple_of(REQUEST_BUCKET_SECONDS));

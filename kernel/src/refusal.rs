@@ -163,6 +163,8 @@ refusals! {
         /// Size of the last sealed checkpoint.
         sealed: TreeSize,
     } = 84, "SEAL_PENDING", "size {sealed} is being cosigned; seal again when it is; nothing was recorded";
+    /// Nothing ends.
+    NothingDue = 85, "NOTHING_DUE", "nothing has ended since the last tick; nothing was recorded";
 }
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ pub enum CommandBody {
     Anchored(Box<AnchoredSpan>),
     /// Sets a switch or a setting, erases a payload, changes the kernel's version.
     Control(Box<ControlCommand>),
+    /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
+    Tick,
 }
 
 /// The cosigned span, as it will be recorded.
@@ -218,6 +220,7 @@ impl CommandBody {
             CommandBody::Cosigned(_) => "cosigned",
             CommandBody::Anchored(_) => "anchored",
             CommandBody::Control(control) => control.name(),
+            CommandBody::Tick => "tick",
         }
     }
 

@@ -34,6 +34,7 @@ impl CommandBody {
             CommandBody::Cosigned(_) => 15,
             CommandBody::Anchored(_) => 16,
             CommandBody::Control(control) => control.tag(),
+            CommandBody::Tick => 39,
         }
     }
 
@@ -81,6 +82,7 @@ impl CommandBody {
             CommandBody::Cosigned(body) => write_json(&body.to_value(), w),
             CommandBody::Anchored(body) => write_json(&body.to_value(), w),
             CommandBody::Control(control) => control.write(w),
+            CommandBody::Tick => {}
         }
     }
 
@@ -118,6 +120,7 @@ impl CommandBody {
             14 => CommandBody::Seal { reason: read_seal_reason(r)?, expected_start: TreeSize(r.u64("the start")?) },
             15 => CommandBody::Cosigned(Box::new(read_json(r, "the cosigned span", SpanCosigned::from_value)?)),
             16 => CommandBody::Anchored(Box::new(read_json(r, "the anchored span", SpanAnchored::from_value)?)),
+            39 => CommandBody::Tick,
             _ => return CommandBody::read_area(tag, r),
         })
     }

@@ -41,8 +41,8 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         | CommandBody::ActivateBundle { .. } => &[Role::Operator, Role::TenantAdmin],
         CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Evaluate(_) => &[Role::Agent],
         CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
-        CommandBody::Cosigned(_) | CommandBody::Anchored(_) => &[Role::Node],
         CommandBody::Control(control) => control.permitted(),
+        CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }
 

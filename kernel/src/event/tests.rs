@@ -40,6 +40,7 @@ fn bodies() -> Vec<EventBody> {
         PrincipalEnabled { subject: "s".into() }.into(),
         PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
         KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
+        ExpirySwept { minute: 7, row: 1, tokens: assent_ledger::ids::Seq(9) }.into(),
     ]
 }
 

@@ -6,7 +6,11 @@ mod active_bundle;
 mod bundle;
 mod credential;
 mod credential_name;
+mod effect_key;
 mod erased_payload;
+mod expiry;
+mod expiry_bucket;
+mod expiry_cursor;
 mod implicit_run;
 mod keyring;
 mod kill_switch;
@@ -25,7 +29,11 @@ pub use active_bundle::ActiveBundleRecord;
 pub use bundle::BundleRecord;
 pub use credential::CredentialRecord;
 pub use credential_name::CredentialNameRecord;
+pub use effect_key::EffectKeyRecord;
 pub use erased_payload::ErasedPayloadRecord;
+pub use expiry::ExpiryRecord;
+pub use expiry_bucket::ExpiryBucketRecord;
+pub use expiry_cursor::ExpiryCursorRecord;
 pub use implicit_run::ImplicitRunRecord;
 pub use keyring::{KeyEvent, KeyringRecord};
 pub use kill_switch::KillSwitchRecord;
@@ -95,6 +103,14 @@ pub enum StateKey {
     ErasedPayload(TenantId, Hash),
     /// How a tenant is decided for.
     TenantSettings(TenantId),
+    /// How many rows end in a minute.
+    ExpiryBucket(u64),
+    /// What ends in a minute: the minute and the row.
+    Expiry(u64, u32),
+    /// That an effect was allowed.
+    EffectKey(TenantId, Hash),
+    /// How far expiries were walked.
+    ExpiryCursor,
 }
 
 const LEDGER: u8 = 1;
@@ -115,6 +131,10 @@ const REQUEST: u8 = 21;
 const KILL_SWITCH: u8 = 31;
 const ERASED_PAYLOAD: u8 = 39;
 const TENANT_SETTINGS: u8 = 42;
+const EXPIRY_BUCKET: u8 = 23;
+const EXPIRY: u8 = 24;
+const EFFECT_KEY: u8 = 37;
+const EXPIRY_CURSOR: u8 = 43;
 
 impl StateKey {
     /// The number of the key's kind.
@@ -138,6 +158,10 @@ impl StateKey {
             StateKey::KillSwitch(..) => KILL_SWITCH,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
             StateKey::TenantSettings(_) => TENANT_SETTINGS,
+            StateKey::ExpiryBucket(_) => EXPIRY_BUCKET,
+            StateKey::Expiry(..) => EXPIRY,
+            StateKey::EffectKey(..) => EFFECT_KEY,
+            StateKey::ExpiryCursor => EXPIRY_CURSOR,
         }
     }
 
@@ -151,8 +175,12 @@ impl StateKey {
         let mut w = Writer::new();
         w.u8(self.number());
         match self {
-            StateKey::Ledger | StateKey::Progress | StateKey::Keyring | StateKey::RequestWindow => {}
             StateKey::Tenant(tenant) | StateKey::TenantSettings(tenant) => w.fixed(tenant.as_str().as_bytes()),
+            StateKey::Ledger
+            | StateKey::Progress
+            | StateKey::Keyring
+            | StateKey::RequestWindow
+            | StateKey::ExpiryCursor => {}
             StateKey::Principal(tenant, text)
             | StateKey::CredentialName(tenant, text)
             | StateKey::Run(tenant, text)
@@ -162,12 +190,18 @@ impl StateKey {
                 write_tenant(tenant, &mut w);
                 w.fixed(text.as_bytes());
             }
-            StateKey::OfferedBundle(tenant, hash) | StateKey::ErasedPayload(tenant, hash) => {
+            StateKey::OfferedBundle(tenant, hash)
+            | StateKey::ErasedPayload(tenant, hash)
+            | StateKey::EffectKey(tenant, hash) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(&hash.0);
             }
             StateKey::Credential(hash) | StateKey::Bundle(hash) => w.fixed(&hash.0),
-            StateKey::RequestBucket(bucket) => w.u64(*bucket),
+            StateKey::RequestBucket(bucket) | StateKey::ExpiryBucket(bucket) => w.u64(*bucket),
+            StateKey::Expiry(minute, row) => {
+                w.u64(*minute);
+                w.u32(*row);
+            }
             StateKey::Request { bucket, tenant, principal, id } => {
                 w.u64(*bucket);
                 write_tenant(tenant, &mut w);
@@ -201,6 +235,10 @@ impl StateKey {
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),
             TENANT_SETTINGS => StateKey::TenantSettings(read_last_tenant(&mut r)?),
+            EXPIRY_BUCKET => StateKey::ExpiryBucket(r.u64("a minute")?),
+            EXPIRY => StateKey::Expiry(r.u64("a minute")?, r.u32("a row")?),
+            EFFECT_KEY => StateKey::EffectKey(read_tenant(&mut r)?, r.hash("an effect")?),
+            EXPIRY_CURSOR => StateKey::ExpiryCursor,
             _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),
         };
         r.finish()?;

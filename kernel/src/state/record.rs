@@ -1,9 +1,10 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, ErasedPayloadRecord, ImplicitRunRecord,
-    KeyringRecord, KillSwitchRecord, LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord,
-    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey, TenantRecord, TenantSettingsRecord,
+    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, EffectKeyRecord, ErasedPayloadRecord,
+    ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord,
+    LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord,
+    RequestWindowRecord, RunRecord, StateKey, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -72,4 +73,8 @@ records! {
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
     ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));
     TenantSettings(TenantSettingsRecord) for (StateKey::TenantSettings(_));
+    ExpiryBucket(ExpiryBucketRecord) for (StateKey::ExpiryBucket(_));
+    Expiry(ExpiryRecord) for (StateKey::Expiry(..));
+    EffectKey(EffectKeyRecord) for (StateKey::EffectKey(..));
+    ExpiryCursor(ExpiryCursorRecord) for (StateKey::ExpiryCursor);
 }

@@ -41,6 +41,10 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
         tenants().prop_map(StateKey::TenantSettings),
         any::<u64>().prop_map(StateKey::RequestBucket),
+        any::<u64>().prop_map(StateKey::ExpiryBucket),
+        (any::<u64>(), any::<u32>()).prop_map(|(m, n)| StateKey::Expiry(m, n)),
+        (tenants(), hashes()).prop_map(|(t, h)| StateKey::EffectKey(t, h)),
+        Just(StateKey::ExpiryCursor),
         (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
             |(bucket, tenant, principal, millis, random)| {
                 let id = RequestId::new(millis >> 16, random);
@@ -92,6 +96,10 @@ proptest! {
             (StateKey::Tenant(tenant.clone()), Record::Tenant(TenantRecord { blind: hash.0, opaque: hash, disabled: flag, created: Time(n) })),
             (StateKey::Bundle(hash), Record::Bundle(BundleRecord { source: text.clone().into_bytes() })),
             (StateKey::RequestBucket(n), Record::RequestBucket(RequestBucketRecord { count: n, digest: hash })),
+            (StateKey::ExpiryBucket(n), Record::ExpiryBucket(ExpiryBucketRecord { rows: m })),
+            (StateKey::Expiry(n, m), Record::Expiry(ExpiryRecord { item: StateKey::EffectKey(tenant.clone(), hash) })),
+            (StateKey::EffectKey(tenant.clone(), hash), Record::EffectKey(EffectKeyRecord { seq: Seq(n), expires: Time(n) })),
+            (StateKey::ExpiryCursor, Record::ExpiryCursor(ExpiryCursorRecord { minute: n, row: m, newest: n, pending: n, tokens: Seq(n) })),
             (StateKey::RequestWindow, Record::RequestWindow(RequestWindowRecord { oldest: n, newest: n, count: n })),
             (StateKey::Request { bucket: n, tenant, principal: text, id }, Record::Request(request)),
         ];

@@ -355,7 +355,7 @@ fn random_command(world: &mut World) -> Command {
     let caller = random_caller(&mut dice);
     let body = random_body(world, &mut dice);
     let suitable = match &body {
-        CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) => node(),
+        CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
         CommandBody::Evaluate(_) | CommandBody::OpenRun(_) | CommandBody::CloseRun(_) => {
             agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None]))
         }
@@ -443,6 +443,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
         13 => CommandBody::Seal { reason: SealReason::Idle, expected_start: TreeSize(dice.below(9)) },
         14 => world.cosigned(),
         15 => world.anchored(),
+        17 => CommandBody::Tick,
         16 => {
             let public = SecretKey::from_seed(&dice.bytes()).public();
             let grant = Grant {

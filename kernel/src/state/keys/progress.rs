@@ -11,6 +11,8 @@ use crate::state::record::RecordCodec;
 pub struct ProgressRecord {
     /// Time of the last entry.
     pub time: Time,
+    /// Number of entries.
+    pub size: TreeSize,
     /// First entry of the open span.
     pub span_start: Seq,
     /// Entries of tenants in the open span; the system's own do not count towards a seal.
@@ -37,10 +39,11 @@ pub struct CosignedRecord {
 }
 
 impl RecordCodec for ProgressRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.u64(self.time.0);
+        w.u64(self.size.0);
         w.u64(self.span_start.0);
         w.u64(self.span_entries);
         w.u64(self.span_since.0);
@@ -56,6 +59,7 @@ impl RecordCodec for ProgressRecord {
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(ProgressRecord {
             time: r.time("the time")?,
+            size: r.size("the size")?,
             span_start: r.seq("the span's start")?,
             span_entries: r.u64("the span's entries")?,
             span_since: r.time("the span's time")?,

@@ -1,0 +1,32 @@
+//! What a walk over expiries removes: its rows, and what ends without an entry of its own.
+
+use super::EntryFacts;
+use crate::event::ExpirySwept;
+use crate::expiry::Walk;
+use crate::state::{Record, StateKey, StateWrite};
+
+pub(super) fn swept(state: &mut impl StateWrite, at: &EntryFacts, body: &ExpirySwept) {
+    let mut walk = Walk::to(state, body.minute, body.row);
+    while (walk.cursor.minute, walk.cursor.row) < (body.minute, body.row) {
+        let Some(step) = walk.step(state) else { break };
+        state.delete(step.row);
+        step.ended.into_iter().for_each(|bucket| state.delete(bucket));
+        if let Some(item) = step.item {
+            forget(state, at, item);
+        }
+    }
+    let mut cursor = walk.cursor;
+    (cursor.minute, cursor.row, cursor.tokens) = (body.minute, body.row, body.tokens);
+    state.put(StateKey::ExpiryCursor, Record::ExpiryCursor(cursor));
+}
+
+/// Removes what ends silently, unless it was renewed; what has an event of its own was removed by that.
+fn forget(state: &mut impl StateWrite, at: &EntryFacts, item: StateKey) {
+    let ended = match state.get(&item).as_deref() {
+        Some(Record::EffectKey(key)) => key.expires <= at.time,
+        _ => false,
+    };
+    if ended {
+        state.delete(item);
+    }
+}
