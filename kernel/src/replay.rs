@@ -17,7 +17,6 @@ mod walk;
 mod what_if;
 
 pub use finding::{Finding, Found, Why};
-pub(crate) use rebuild::call_of;
 pub use recorded::{Held, Payloads, ReadError, Recorded};
 pub use what_if::{Flip, Flips, Judgement, Selection, WhatIf};
 
