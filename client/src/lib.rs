@@ -5,7 +5,8 @@
 //! (nothing was recorded, try again) and outcome unknown (retry with the same request id only). With a [`Trust`] the
 //! client believes no answer whose receipt does not verify: such an answer is an error, never an allow.
 //!
-//! Architecture Invariant: this crate knows the ledger's evidence and the wire, not the kernel and not the node.
+//! Architecture Invariant: this crate knows the ledger's evidence and the wire, not the node. The kernel is behind the feature `policy`, for
+//! what can be asked of a policy without a node; no answer of a node is ever judged with it.
 
 mod admin;
 mod call;
@@ -18,6 +19,7 @@ mod many;
 mod prove;
 mod read;
 mod request_id;
+pub mod scenario;
 mod stream;
 mod tlog_proof;
 mod trust;

@@ -40,11 +40,14 @@ pub enum Role {
     Auditor = 4,
     /// A node of the cluster: seals, cosignatures, anchors. Belongs to the system tenant.
     Node = 5,
+    /// Answers for people to whom calls were escalated.
+    Approver = 6,
 }
 
 impl Role {
     /// Every role, by ascending number.
-    pub const ALL: [Role; 5] = [Role::Operator, Role::TenantAdmin, Role::Agent, Role::Auditor, Role::Node];
+    pub const ALL: [Role; 6] =
+        [Role::Operator, Role::TenantAdmin, Role::Agent, Role::Auditor, Role::Node, Role::Approver];
 
     /// The number that is stored.
     pub const fn number(self) -> u8 {
@@ -59,6 +62,7 @@ impl Role {
             3 => Some(Role::Agent),
             4 => Some(Role::Auditor),
             5 => Some(Role::Node),
+            6 => Some(Role::Approver),
             _ => None,
         }
     }
@@ -71,6 +75,7 @@ impl Role {
             Role::Agent => "agent",
             Role::Auditor => "auditor",
             Role::Node => "node",
+            Role::Approver => "approver",
         }
     }
 

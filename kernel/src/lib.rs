@@ -10,6 +10,7 @@ pub mod admit;
 pub mod bundle;
 pub mod codec;
 pub mod command;
+pub mod dare;
 pub mod decide;
 pub mod event;
 pub mod evolve;

@@ -49,6 +49,28 @@ pub const EXPIRY_EMPTY_MINUTES_MAX: u64 = 24 * 60;
 pub const EFFECT_KEY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// How long an allowed call can be redeemed, in microseconds.
 pub const TOKEN_MICROS: u64 = 60 * 1_000_000;
+/// Most leases that one subject holds at a time.
+pub const LEASES_PER_SUBJECT_MAX: usize = 32;
+/// Most actions that one lease names.
+pub const LEASE_ACTIONS_MAX: usize = 32;
+/// Longest constraints of one lease, in bytes of JSON.
+pub const LEASE_CONSTRAINTS_BYTES_MAX: usize = 4_096;
+/// Longest life of a lease, in seconds; a bundle allows less.
+pub const LEASE_SECONDS_MAX: u32 = 7 * 24 * 3_600;
+/// Most approvals that the calls of one subject wait for at a time.
+pub const APPROVALS_PER_SUBJECT_MAX: usize = 64;
+/// Most people that one approval needs or hears.
+pub const APPROVERS_MAX: usize = 16;
+/// Most roles that one approval asks for, and most arguments that it leaves open.
+pub const APPROVAL_ROLES_MAX: usize = 32;
+/// Most conditions of one approval.
+pub const CONDITIONS_MAX: usize = 16;
+/// Longest condition, in bytes.
+pub const CONDITION_BYTES_MAX: usize = 256;
+/// Longest reason that a person gives, in bytes.
+pub const JUSTIFICATION_BYTES_MAX: usize = 16 << 10;
+/// How long an approved call can be redeemed, in microseconds: whoever waited for people does not ask every minute.
+pub const APPROVED_TOKEN_MICROS: u64 = 15 * 60 * 1_000_000;
 /// Longest inputs of one call, in bytes.
 pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Longest payload besides inputs, in bytes.

@@ -17,6 +17,7 @@ mod walk;
 mod what_if;
 
 pub use finding::{Finding, Found, Why};
+pub(crate) use rebuild::call_of;
 pub use recorded::{Held, Payloads, ReadError, Recorded};
 pub use what_if::{Flip, Flips, Judgement, Selection, WhatIf};
 

@@ -2,6 +2,7 @@
 //!
 //! The order of an object's members never matters: they are kept sorted by name.
 
+mod canonical;
 mod number;
 mod parse;
 mod write;

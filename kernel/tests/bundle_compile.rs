@@ -46,12 +46,7 @@ fn every_refused_bundle_says_the_expected_words() {
 fn what_is_not_enforced_is_not_accepted() {
     let head = "name: n\nversion: '1'\n";
     for (tail, word) in [
-        ("mode: observe", "`mode: observe` is not available"),
         ("rules: [{id: a, decision: deny, match: {}, condition: x}]", "`condition` of a rule is not available"),
-        (
-            "principals: [{subject: s, capabilities: [{class: c, actions: ['*'], lease_required: true}]}]",
-            "`lease_required`",
-        ),
         ("rego: x.rego", "`rego` of a bundle is not available"),
     ] {
         let (kind, message) = only(&format!("{head}{tail}\n"));

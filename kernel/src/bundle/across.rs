@@ -134,34 +134,7 @@ fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Order> {
     Some(op)
 }
 
-/// A digest that equal values share, whatever was written: numbers count by value, members by name.
+/// A digest that equal values share, whatever was written.
 fn digest(value: &Value) -> Hash {
-    let mut out = b"assent distinct value/1\n".to_vec();
-    encode(value, &mut out);
-    sha256(&[&out])
-}
-
-fn encode(value: &Value, out: &mut Vec<u8>) {
-    let sized = |tag: u8, bytes: &[u8], out: &mut Vec<u8>| {
-        out.push(tag);
-        out.extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
-        out.extend_from_slice(bytes);
-    };
-    match value {
-        Value::Null => out.push(0),
-        Value::Bool(boolean) => out.extend_from_slice(&[1, u8::from(*boolean)]),
-        Value::Number(number) => sized(2, number.normal_text().as_bytes(), out),
-        Value::String(text) => sized(3, text.as_bytes(), out),
-        Value::Array(elements) => {
-            sized(4, &u64::try_from(elements.len()).unwrap_or(u64::MAX).to_be_bytes(), out);
-            elements.iter().for_each(|element| encode(element, out));
-        }
-        Value::Object(object) => {
-            sized(5, &u64::try_from(object.len()).unwrap_or(u64::MAX).to_be_bytes(), out);
-            for (name, value) in object.iter() {
-                sized(3, name.as_bytes(), out);
-                encode(value, out);
-            }
-        }
-    }
+    sha256(&[b"assent distinct value/1\n", &value.canonical_bytes()])
 }

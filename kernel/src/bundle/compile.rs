@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::capability::Principals;
 use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Position, nearest_hint};
-use super::fields::{Fields, text};
+use super::fields::{Fields, boolean, one_of, text};
 use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
 use super::pattern::Patterns;
 use super::rules::Rule;
@@ -33,7 +33,18 @@ pub fn compile(source: &[u8]) -> Result<CompiledBundle, Vec<BundleError>> {
 }
 
 fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 8] = ["name", "version", "description", "mode", "tools", "principals", "contract", "rules"];
+    const KNOWN: [&str; 10] = [
+        "name",
+        "version",
+        "description",
+        "mode",
+        "unknown_tools",
+        "sensitivity_defaults",
+        "tools",
+        "principals",
+        "contract",
+        "rules",
+    ];
     const LATER: [&str; 8] =
         ["rego", "behaviour", "behavior", "budgets", "obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
@@ -42,19 +53,24 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
     if let Some(node) = fields.get("description") {
         text(node, "description", d);
     }
-    if let Some(node) = fields.get("mode") {
-        read_mode(node, d);
-    }
+    let observes = |key: &str, strict: &'static str, d: &mut Diagnostics| {
+        fields.get(key).and_then(|node| one_of(node, key, &[strict, "observe"], d)) == Some("observe")
+    };
+    let (observe, observe_unknown) = (observes("mode", "enforce", d), observes("unknown_tools", "deny", d));
+    let sensitivity_defaults =
+        fields.get("sensitivity_defaults").and_then(|node| boolean(node, "sensitivity_defaults", d)).unwrap_or(false);
     let mut patterns = Patterns::default();
-    let tools = fields.items("tools", TOOLS_MAX, d).iter().filter_map(|item| Tool::read(item, d)).collect();
+    let tools =
+        fields.items("tools", TOOLS_MAX, d).iter().filter_map(|item| Tool::read(item, &mut patterns, d)).collect();
     let mut principals = Principals::default();
-    fields.items("principals", PRINCIPALS_MAX, d).iter().for_each(|item| principals.read(item, d));
+    fields.items("principals", PRINCIPALS_MAX, d).iter().for_each(|item| principals.read(item, &mut patterns, d));
     let contract_items = fields.items("contract", CONTRACTS_MAX, d);
     let contracts: Vec<Contract> =
         contract_items.iter().filter_map(|item| Contract::read(item, &mut patterns, d)).collect();
     let rule_items = fields.items("rules", RULES_MAX, d);
     let mut rules: Vec<Rule> = rule_items.iter().filter_map(|item| Rule::read(item, &mut patterns, d)).collect();
-    let tools = by_name(tools, d);
+    let mut tools = by_name(tools, d);
+    tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
     check_tool_names(&tools, &contracts, &rules, d);
     // The sort is stable: within a layer and a priority the position in the source decides.
@@ -63,6 +79,8 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         name: name?,
         version: version?,
         hash: bundle_hash(source),
+        observe,
+        observe_unknown,
         tools,
         principals,
         contracts,
@@ -71,23 +89,6 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
     };
     index(&mut bundle, d);
     Some(bundle)
-}
-
-fn read_mode(node: &Node, d: &mut Diagnostics) {
-    match text(node, "mode", d) {
-        Some("enforce") | None => {}
-        Some("observe") => {
-            d.unavailable(node.at, "`mode: observe`", "write mode: enforce, the only mode there is here")
-        }
-        Some(other) => {
-            d.error_hint(
-                node.at,
-                BundleErrorKind::InvalidValue,
-                format!("`{other}` is no mode"),
-                "write mode: enforce",
-            );
-        }
-    }
 }
 
 fn by_name(tools: Vec<Tool>, d: &mut Diagnostics) -> BTreeMap<Arc<str>, Tool> {

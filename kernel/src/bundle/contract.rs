@@ -82,7 +82,14 @@ impl Predicate {
 
     /// The argument that is asked about; none when calls are counted.
     pub(super) fn selector(&self) -> Option<&Selector> {
-        match &self.test {
+        self.test.selector()
+    }
+}
+
+impl Test {
+    /// The argument that is asked about; none when calls are counted.
+    pub(super) fn selector(&self) -> Option<&Selector> {
+        match self {
             Test::On(selector, _) => Some(selector),
             Test::Across(across) => across.selector.as_ref(),
         }
@@ -216,7 +223,8 @@ fn read_predicate(
     Some(Predicate { at: node.at, test: condition })
 }
 
-fn read_condition(fields: &Fields<'_>, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Test> {
+/// Reads `{argument, op, value}`.
+pub(super) fn read_condition(fields: &Fields<'_>, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Test> {
     let argument = fields.required("argument", d);
     let selector = argument.and_then(|node| Selector::read(text(node, "argument", d)?, node.at, d));
     let op = fields.required("op", d);

@@ -32,11 +32,11 @@ impl CompiledBundle {
     ///
     /// A lacking capability is final: contract and rules are then not asked.
     pub fn evaluate_with(&self, call: &Call<'_>, facts: &impl Facts) -> Outcome {
-        if let Err(code) = self.principals.check(call.subject, call.tool, call.args) {
+        let situation = facts.situation();
+        if let Err(code) = self.principals.check(call.subject, call.tool, call.args, situation.leased) {
             return Outcome::deny(code);
         }
         let memo = HostMemo::default();
-        let situation = facts.situation();
         let mut votes = Votes::new(situation.approved);
         self.contract_votes(call, facts, &memo, &mut votes);
         let first = self.first_match(call, facts, &memo, &mut votes);

@@ -9,7 +9,7 @@ impl CompiledBundle {
     /// The steps of [`CompiledBundle::evaluate_with`] for this call, one line each, ending with the verdict and its codes.
     pub fn explain(&self, call: &Call<'_>, facts: &impl Facts) -> Vec<String> {
         let mut lines = Vec::new();
-        match self.principals.check(call.subject, call.tool, call.args) {
+        match self.principals.check(call.subject, call.tool, call.args, facts.situation().leased) {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }

@@ -206,6 +206,17 @@ pub(super) fn scalar(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Val
     }
 }
 
+/// A text that must be one of a few.
+pub(super) fn one_of(node: &Node, what: &str, known: &[&'static str], d: &mut Diagnostics) -> Option<&'static str> {
+    let written = text(node, what, d)?;
+    let found = known.iter().find(|name| **name == written).copied();
+    if found.is_none() {
+        let message = format!("`{written}` is no {what}");
+        d.error_hint(node.at, BundleErrorKind::InvalidValue, message, &format!("use one of {}", known.join(", ")));
+    }
+    found
+}
+
 /// Any value as JSON has it: scalars, lists and mappings of such.
 pub(super) fn literal(node: &Node, what: &str, d: &mut Diagnostics) -> Option<Value> {
     match &node.kind {

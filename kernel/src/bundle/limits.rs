@@ -24,6 +24,10 @@ pub const CANDIDATES_MAX: usize = 4_000_000;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Most bytes of a free text, an argument selector or a listed value.
 pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Most calls of one lease.
+pub const LEASE_CALLS_MAX: u64 = 1_000_000;
+/// Longest time of one lease, in seconds: 30 days.
+pub const LEASE_SECONDS_MAX: u64 = 30 * 86_400;
 /// Most obligations of one rule and of one outcome.
 pub const OBLIGATIONS_MAX: usize = 16;
 /// Most parameters of one obligation.

@@ -22,16 +22,16 @@ pub(super) fn lint(bundle: &CompiledBundle, d: &mut Diagnostics) {
 }
 
 fn capabilities(bundle: &CompiledBundle, tools: &[&Tool], d: &mut Diagnostics) {
-    for capability in bundle.principals.lint_view() {
+    for capability in bundle.principals.all() {
         let covered: Vec<_> = tools.iter().filter(|tool| capability.covers(tool)).collect();
         if covered.is_empty() {
-            let message = format!("no declared tool is covered by this capability for class `{}`", capability.class);
-            d.lint(capability.at, LintKind::MatchesNoTool, message);
+            let message = format!("no declared tool is covered by this capability for class `{}`", capability.class());
+            d.lint(capability.at(), LintKind::MatchesNoTool, message);
         }
-        for argument in &capability.arguments {
+        for argument in capability.constraints().arguments() {
             if let Some(tool) = covered.iter().find(|tool| tool.requires(argument).is_none()) {
                 let message = format!("`{}` declares no `{argument}`, so this constraint never covers it", tool.name);
-                d.lint(capability.at, LintKind::ConstraintWithoutArgument, message);
+                d.lint(capability.at(), LintKind::ConstraintWithoutArgument, message);
             }
         }
     }

@@ -10,13 +10,16 @@ mod combine;
 mod compile;
 mod compute;
 mod condition;
+mod constraint;
 mod contract;
+mod encoder;
 mod error;
 mod evaluate;
 mod explain;
 mod facts;
 mod fields;
 mod host;
+mod inputs;
 pub mod limits;
 mod lint;
 mod obligation;
@@ -24,7 +27,9 @@ mod outcome;
 mod path;
 mod pattern;
 mod rules;
+mod schema;
 mod select;
+mod sensitivity;
 mod source;
 mod tool;
 
@@ -33,13 +38,19 @@ use std::sync::Arc;
 
 use assent_ledger::hash::{Hash, sha256};
 
+use crate::reason::ReasonCode;
+
+pub use capability::{CapabilityView, LeaseTerms};
 pub use compile::compile;
+pub use constraint::Constraints;
 pub use error::{BundleError, BundleErrorKind, Lint, LintKind, Position};
 pub use evaluate::Call;
 pub use facts::{Accumulated, Facts, NoFacts, Per, RunFacts, Situation, TaintSources};
+pub use inputs::ArgumentError;
 pub use obligation::Obligation;
 pub use outcome::{Accumulate, Addend, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
-pub use tool::{ArgumentError, Tool};
+pub use sensitivity::Sensitivity;
+pub use tool::Tool;
 
 /// A bundle that was read, checked and indexed. Immutable; shared between threads freely.
 #[derive(Debug)]
@@ -47,6 +58,8 @@ pub struct CompiledBundle {
     name: String,
     version: String,
     hash: Hash,
+    observe: bool,
+    observe_unknown: bool,
     tools: BTreeMap<Arc<str>, Tool>,
     principals: capability::Principals,
     contracts: Vec<contract::Contract>,
@@ -79,6 +92,39 @@ impl CompiledBundle {
     /// The declared tools in order of their names.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.tools.values()
+    }
+
+    /// Whether the bundle asks for its policy to be recorded without being enforced (`mode: observe`).
+    pub const fn observes(&self) -> bool {
+        self.observe
+    }
+
+    /// Whether calls of tools that the bundle does not declare are recorded without being enforced (`unknown_tools: observe`).
+    pub const fn observes_unknown_tools(&self) -> bool {
+        self.observe_unknown
+    }
+
+    /// The capabilities of a subject: of its own name first, then of its prefixes, the longest first.
+    pub fn capabilities<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = CapabilityView<'a>> {
+        self.principals.capabilities(subject)
+    }
+
+    /// The capability that covers a whole call: one that stands before one that needs a lease.
+    ///
+    /// # Errors
+    /// `CAPABILITY_MISSING` when none is about the tool, `CAPABILITY_CONSTRAINT` when none admits the arguments.
+    pub fn covering<'a>(&'a self, call: &Call<'a>) -> Result<CapabilityView<'a>, ReasonCode> {
+        self.principals.covering(call.subject, call.tool, call.args)
+    }
+
+    /// The owner of a subject, when the bundle names one.
+    pub fn owner<'a>(&'a self, subject: &'a str) -> Option<&'a str> {
+        self.principals.owner(subject)
+    }
+
+    /// The roles of a subject, by its own name and by all its prefixes; may repeat.
+    pub fn roles<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = &'a str> {
+        self.principals.roles(subject)
     }
 
     /// What loads but probably does not mean what it says, in order of lines.

@@ -4,13 +4,25 @@ use std::sync::Arc;
 
 use assent_ledger::hash::{Hash, sha256};
 
+use super::encoder::Encoder;
 use super::error::{BundleErrorKind, Diagnostics, Position};
-use super::fields::{Fields, boolean, count, name, names, number, one_or_many, scalar, text};
-use super::source::{Key, Node, NodeKind};
-use crate::value::{Number, Object, Value};
+use super::fields::{Fields, boolean, count, list, name, names, number, one_of, text};
+use super::inputs::{ArgumentError, Inputs};
+use super::pattern::Patterns;
+use super::schema::Schema;
+use super::sensitivity::{Resource, Sensitivity, by_default_patterns};
+use super::source::Node;
+use crate::command::Usage;
+use crate::limits::TAINT_LABELS_MAX;
+use crate::taint::{TaintLabel, TaintSource};
+use crate::value::Object;
 
-/// Most actions, inputs or listed values of one tool.
-const TOOL_ITEMS_MAX: usize = 1_024;
+/// Most actions of one tool.
+const ACTIONS_MAX: usize = 1_024;
+/// Largest cost of one call, in tokens or millionths of a US dollar.
+const COST_MAX: u64 = 1 << 53;
+/// Actions of class `http` that send something out.
+const EGRESS_ACTIONS: [&str; 4] = ["post", "put", "patch", "delete"];
 /// The risk tiers, from the lowest.
 const RISK_TIERS: [&str; 4] = ["low", "medium", "high", "critical"];
 /// The categories of effects.
@@ -25,111 +37,28 @@ pub struct Tool {
     pub(super) actions: Vec<Arc<str>>,
     category: Option<&'static str>,
     risk_tier: Option<&'static str>,
-    inputs: Vec<Argument>,
+    accepts: Accepts,
     schema_hash: Hash,
+    pin: Option<Hash>,
+    output_labels: Vec<TaintLabel>,
+    sensitivity: Sensitivity,
+    pub(super) resources: Vec<Resource>,
+    /// Whether the bundle switches the default patterns of sensitive paths on.
+    pub(super) sensitivity_defaults: bool,
+    quarantine_safe: bool,
+    cost: Usage,
+    egress: Option<bool>,
     /// Positions of the rules that can match this tool, in the order they are asked.
     pub(super) rules: Arc<[u32]>,
     /// Positions of the contract rules for this tool.
     pub(super) contracts: Vec<u32>,
 }
 
+/// What arguments a tool accepts.
 #[derive(Debug, Clone)]
-struct Argument {
-    name: Box<str>,
-    required: bool,
-    shape: Shape,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    String,
-    Integer,
-    Number,
-    Boolean,
-    Array,
-    Object,
-}
-
-impl Kind {
-    const ALL: [(Kind, &'static str); 6] = [
-        (Kind::String, "string"),
-        (Kind::Integer, "integer"),
-        (Kind::Number, "number"),
-        (Kind::Boolean, "boolean"),
-        (Kind::Array, "array"),
-        (Kind::Object, "object"),
-    ];
-
-    fn name(self) -> &'static str {
-        Kind::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
-    }
-
-    fn admits(self, value: &Value) -> bool {
-        match (self, value) {
-            (Kind::Integer, Value::Number(number)) => number.is_integer(),
-            (Kind::String, Value::String(_))
-            | (Kind::Number, Value::Number(_))
-            | (Kind::Boolean, Value::Bool(_))
-            | (Kind::Array, Value::Array(_))
-            | (Kind::Object, Value::Object(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Shape {
-    kind: Kind,
-    min: Option<Number>,
-    max: Option<Number>,
-    length_max: Option<u64>,
-    allowed: Vec<Value>,
-    items: Option<Box<Shape>>,
-}
-
-/// Why arguments do not fit a tool's declared inputs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ArgumentError {
-    /// The tool declares no such argument.
-    #[error("leave out `{argument}`, the tool declares no such argument")]
-    Unknown {
-        /// The argument.
-        argument: String,
-    },
-    /// A required argument is not there.
-    #[error("give the required argument `{argument}`")]
-    Missing {
-        /// The argument.
-        argument: String,
-    },
-    /// A value of another type.
-    #[error("make `{argument}` a value of type {expected}")]
-    Type {
-        /// The argument.
-        argument: String,
-        /// The declared type.
-        expected: &'static str,
-    },
-    /// A number outside its range.
-    #[error("keep `{argument}` within its declared range")]
-    Range {
-        /// The argument.
-        argument: String,
-    },
-    /// A text with too many characters, or an array with too many elements.
-    #[error("keep `{argument}` to a length of {max}")]
-    Length {
-        /// The argument.
-        argument: String,
-        /// Characters or elements allowed.
-        max: u64,
-    },
-    /// A value that is not among the declared ones.
-    #[error("use one of the declared values for `{argument}`")]
-    Enum {
-        /// The argument.
-        argument: String,
-    },
+enum Accepts {
+    Inputs(Inputs),
+    Schema(Box<Schema>),
 }
 
 impl Tool {
@@ -164,40 +93,84 @@ impl Tool {
         self.schema_hash
     }
 
-    /// Whether the tool declares this argument, and if so whether it requires it.
-    pub(super) fn requires(&self, argument: &str) -> Option<bool> {
-        self.inputs.iter().find(|input| &*input.name == argument).map(|input| input.required)
+    /// SHA-256 of the tool's declaration as its server lists it, when the bundle pins it.
+    pub const fn pin(&self) -> Option<Hash> {
+        self.pin
     }
 
-    /// Checks arguments against the declared inputs; the first misfit in order of names is the error.
-    pub fn check_arguments(&self, args: &Object) -> Result<(), ArgumentError> {
-        let mut declared = self.inputs.iter().peekable();
-        for (name, value) in args.iter() {
-            while let Some(passed) = declared.next_if(|input| &*input.name < name) {
-                missing(passed)?;
-            }
-            let Some(input) = declared.next_if(|input| &*input.name == name) else {
-                return Err(ArgumentError::Unknown { argument: name.to_owned() });
-            };
-            input.shape.check(value, name)?;
+    /// Labels of what the tool returns; they hold for every call of it.
+    pub fn output_labels(&self) -> &[TaintLabel] {
+        &self.output_labels
+    }
+
+    /// How sensitive what a call with these arguments touches is: the highest of the tool's and its resources' labels, and of
+    /// the default patterns when the bundle switches them on.
+    pub fn sensitivity(&self, args: &Object) -> Sensitivity {
+        let labelled = self.resources.iter().map(|resource| resource.touched(args)).fold(self.sensitivity, Ord::max);
+        if self.sensitivity_defaults { labelled.max(by_default_patterns(args)) } else { labelled }
+    }
+
+    /// Whether the tool may still be called in a quarantined run.
+    pub const fn is_quarantine_safe(&self) -> bool {
+        self.quarantine_safe
+    }
+
+    /// What one call costs at least.
+    pub const fn cost(&self) -> Usage {
+        self.cost
+    }
+
+    /// Whether a call sends something out: as declared, else class `http` with post, put, patch or delete, or category
+    /// `external_effect`.
+    pub fn is_egress(&self) -> bool {
+        let sends = || &*self.class == "http" && self.actions().any(|action| EGRESS_ACTIONS.contains(&action));
+        self.egress.unwrap_or_else(|| self.category == Some("external_effect") || sends())
+    }
+
+    /// Whether the tool declares this argument, and if so whether it requires it.
+    pub(super) fn requires(&self, argument: &str) -> Option<bool> {
+        match &self.accepts {
+            Accepts::Inputs(inputs) => inputs.requires(argument),
+            Accepts::Schema(schema) => schema.requires(argument),
         }
-        declared.try_for_each(missing)
+    }
+
+    /// Checks arguments against the declared inputs or schema; the first misfit in order of names is the error.
+    pub fn check_arguments(&self, args: &Object) -> Result<(), ArgumentError> {
+        match &self.accepts {
+            Accepts::Inputs(inputs) => inputs.check(args),
+            Accepts::Schema(schema) => schema.check(args),
+        }
     }
 
     /// Reads one item of `tools`.
-    pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Tool> {
-        const KNOWN: [&str; 8] =
-            ["name", "description", "class", "action", "actions", "category", "risk_tier", "inputs"];
-        const LATER: [&str; 7] =
-            ["pin", "labels", "output_labels", "sensitivity", "quarantine_safe", "observe_default", "executor"];
-        let fields = Fields::open(node, "a tool", &KNOWN, &LATER, d)?;
+    pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Tool> {
+        const KNOWN: [&str; 16] = [
+            "name",
+            "description",
+            "class",
+            "action",
+            "actions",
+            "category",
+            "risk_tier",
+            "inputs",
+            "schema",
+            "pin",
+            "output_labels",
+            "sensitivity",
+            "resources",
+            "quarantine_safe",
+            "cost",
+            "egress",
+        ];
+        let fields = Fields::open(node, "a tool", &KNOWN, &[], d)?;
         if let Some(node) = fields.get("description") {
             text(node, "description", d);
         }
         let tool_name = fields.required("name", d).and_then(|node| name(node, "a tool's name", d));
         let class = fields.required("class", d).and_then(|node| name(node, "a tool's class", d));
         let actions = match fields.any(&["action", "actions"], d) {
-            Some(node) => names(node, "action", TOOL_ITEMS_MAX, d).into_iter().map(|(_, action)| action).collect(),
+            Some(node) => names(node, "action", ACTIONS_MAX, d).into_iter().map(|(_, action)| action).collect(),
             None => {
                 fields.missing("action", d);
                 Vec::new()
@@ -205,7 +178,8 @@ impl Tool {
         };
         let category = fields.get("category").and_then(|node| one_of(node, "category", &CATEGORIES, d));
         let risk_tier = fields.get("risk_tier").and_then(|node| one_of(node, "risk_tier", &RISK_TIERS, d));
-        let inputs = fields.get("inputs").map(|node| read_inputs(node, d)).unwrap_or_default();
+        let accepts = Accepts::read(&fields, patterns, d);
+        let flag = |key: &str, d: &mut Diagnostics| fields.get(key).and_then(|node| boolean(node, key, d));
         let mut tool = Tool {
             at: node.at,
             name: tool_name?,
@@ -213,8 +187,16 @@ impl Tool {
             actions,
             category,
             risk_tier,
-            inputs,
+            accepts: accepts?,
             schema_hash: Hash::default(),
+            pin: fields.get("pin").and_then(|node| read_pin(node, d)),
+            output_labels: fields.get("output_labels").map(|node| read_labels(node, d)).unwrap_or_default(),
+            sensitivity: fields.get("sensitivity").and_then(|node| Sensitivity::read(node, d)).unwrap_or_default(),
+            resources: fields.get("resources").map(|node| Resource::read_all(node, patterns, d)).unwrap_or_default(),
+            sensitivity_defaults: false,
+            quarantine_safe: flag("quarantine_safe", d).unwrap_or(false),
+            cost: fields.get("cost").and_then(|node| read_cost(node, d)).unwrap_or_default(),
+            egress: flag("egress", d),
             rules: Arc::from([]),
             contracts: Vec::new(),
         };
@@ -232,176 +214,93 @@ impl Tool {
         actions.iter().for_each(|action| out.text(action));
         out.text(self.category.unwrap_or_default());
         out.text(self.risk_tier.unwrap_or_default());
-        out.count(self.inputs.len());
-        for input in &self.inputs {
-            out.text(&input.name);
-            out.text(if input.required { "required" } else { "optional" });
-            out.shape(&input.shape);
+        match &self.accepts {
+            Accepts::Inputs(inputs) => inputs.encode(&mut out),
+            Accepts::Schema(schema) => {
+                out.text("schema");
+                schema.encode(&mut out);
+            }
         }
         sha256(&[&out.0])
     }
 }
 
-fn missing(input: &Argument) -> Result<(), ArgumentError> {
-    if input.required { Err(ArgumentError::Missing { argument: input.name.to_string() }) } else { Ok(()) }
-}
-
-impl Shape {
-    fn check(&self, value: &Value, argument: &str) -> Result<(), ArgumentError> {
-        let argument = || argument.to_owned();
-        if !self.kind.admits(value) {
-            return Err(ArgumentError::Type { argument: argument(), expected: self.kind.name() });
-        }
-        if let Value::Number(number) = value
-            && (self.min.as_ref().is_some_and(|min| number < min) || self.max.as_ref().is_some_and(|max| number > max))
-        {
-            return Err(ArgumentError::Range { argument: argument() });
-        }
-        if let Some(max) = self.length_max
-            && length(value) > max
-        {
-            return Err(ArgumentError::Length { argument: argument(), max });
-        }
-        if !self.allowed.is_empty() && !self.allowed.contains(value) {
-            return Err(ArgumentError::Enum { argument: argument() });
-        }
-        match (&self.items, value) {
-            (Some(shape), Value::Array(items)) => items.iter().try_for_each(|item| shape.check(item, &argument())),
-            _ => Ok(()),
+impl Accepts {
+    fn read(fields: &Fields<'_>, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Accepts> {
+        match (fields.get("inputs"), fields.get("schema")) {
+            (Some(_), Some(schema)) => {
+                let message = "a tool has either inputs or a schema";
+                d.error_hint(schema.at, BundleErrorKind::Duplicate, message, "remove one of them");
+                None
+            }
+            (inputs, None) => Some(Accepts::Inputs(inputs.map(|node| Inputs::read(node, d)).unwrap_or_default())),
+            (None, Some(schema)) => Some(Accepts::Schema(Box::new(Schema::read_root(schema, patterns, d)?))),
         }
     }
 }
 
-/// Characters of a text, elements of an array.
-fn length(value: &Value) -> u64 {
-    let length = match value {
-        Value::String(text) => text.chars().count(),
-        Value::Array(items) => items.len(),
-        _ => 0,
+fn read_pin(node: &Node, d: &mut Diagnostics) -> Option<Hash> {
+    let written = text(node, "pin", d)?;
+    let hash = written.strip_prefix("sha256:").unwrap_or(written).parse().ok();
+    if hash.is_none() {
+        let hint = "write the 64 lower-case hexadecimal digits of the SHA-256 of the tool's declaration";
+        d.error_hint(node.at, BundleErrorKind::InvalidValue, "this pin is no digest", hint);
+    }
+    hash
+}
+
+/// `[{source, origin, confidence}]`, or sources alone.
+fn read_labels(node: &Node, d: &mut Diagnostics) -> Vec<TaintLabel> {
+    let mut labels = Vec::new();
+    for item in list(node, "output_labels", TAINT_LABELS_MAX, d) {
+        labels.extend(read_label(item, d));
+    }
+    labels.sort();
+    labels.dedup();
+    labels
+}
+
+fn read_label(node: &Node, d: &mut Diagnostics) -> Option<TaintLabel> {
+    let names = TaintSource::ALL.map(TaintSource::name);
+    let source =
+        |node: &Node, d: &mut Diagnostics| one_of(node, "taint source", &names, d).and_then(TaintSource::from_name);
+    if node.scalar_value().is_some() {
+        let source = source(node, d)?;
+        return Some(TaintLabel {
+            source,
+            origin: source.name().to_owned(),
+            confidence_milli: 1_000,
+            propagated_from: None,
+        });
+    }
+    let fields = Fields::open(node, "an output label", &["source", "origin", "confidence"], &[], d)?;
+    let source = fields.required("source", d).and_then(|node| source(node, d));
+    let origin = fields.get("origin").map(|node| name(node, "origin", d));
+    let confidence_milli = match fields.get("confidence") {
+        None => 1_000,
+        Some(node) => {
+            let milli = number(node, "confidence", d)?.to_milli().filter(|milli| *milli <= 1_000);
+            if milli.is_none() {
+                let message = "confidence must be a share from 0 to 1 with at most three decimals";
+                d.error(node.at, BundleErrorKind::InvalidValue, message);
+            }
+            u16::try_from(milli?).ok()?
+        }
     };
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// A text that must be one of a few.
-fn one_of(node: &Node, what: &str, known: &[&'static str], d: &mut Diagnostics) -> Option<&'static str> {
-    let written = text(node, what, d)?;
-    let found = known.iter().find(|name| **name == written).copied();
-    if found.is_none() {
-        let message = format!("`{written}` is no {what}");
-        d.error_hint(node.at, BundleErrorKind::InvalidValue, message, &format!("use one of {}", known.join(", ")));
-    }
-    found
-}
-
-fn read_inputs(node: &Node, d: &mut Diagnostics) -> Vec<Argument> {
-    let NodeKind::Map(members) = &node.kind else {
-        super::fields::wrong_type(node, "inputs", "a mapping from argument to type", d);
-        return Vec::new();
+    let source = source?;
+    let origin = match origin {
+        Some(origin) => origin?.to_string(),
+        None => source.name().to_owned(),
     };
-    if members.len() > TOOL_ITEMS_MAX {
-        d.error(node.at, BundleErrorKind::TooLarge, format!("keep a tool to {TOOL_ITEMS_MAX} inputs"));
-        return Vec::new();
-    }
-    let mut inputs: Vec<Argument> = members.iter().filter_map(|(key, node)| read_input(key, node, d)).collect();
-    inputs.sort_by(|a, b| a.name.cmp(&b.name));
-    inputs
+    Some(TaintLabel { source, origin, confidence_milli, propagated_from: None })
 }
 
-fn read_input(key: &Key, node: &Node, d: &mut Diagnostics) -> Option<Argument> {
-    if key.text.is_empty() || key.text.len() > super::limits::NAME_BYTES_MAX {
-        let message = format!("an input's name must have 1 to {} bytes", super::limits::NAME_BYTES_MAX);
-        d.error(key.at, BundleErrorKind::InvalidValue, message);
-    }
-    const KNOWN: [&str; 8] = ["type", "required", "description", "min", "max", "max_length", "enum", "items"];
-    let fields = Fields::open(node, "an input", &KNOWN, &[], d)?;
-    let required = fields.get("required").and_then(|node| boolean(node, "required", d)).unwrap_or(false);
-    Some(Argument { name: key.text.as_str().into(), required, shape: read_shape(&fields, d)? })
-}
-
-fn read_shape(fields: &Fields<'_>, d: &mut Diagnostics) -> Option<Shape> {
-    let type_node = fields.required("type", d)?;
-    let names = Kind::ALL.map(|(_, name)| name);
-    let type_name = one_of(type_node, "type", &names, d)?;
-    let kind = Kind::ALL.iter().find(|(_, name)| *name == type_name).map(|(kind, _)| *kind)?;
-    let numeric = matches!(kind, Kind::Integer | Kind::Number);
-    let sized = matches!(kind, Kind::String | Kind::Array);
-    for (key, fits) in [("min", numeric), ("max", numeric), ("max_length", sized), ("items", kind == Kind::Array)] {
-        if let Some(node) = fields.get(key).filter(|_| !fits) {
-            let message = format!("`{key}` says nothing about an input of type {type_name}");
-            d.error_hint(node.at, BundleErrorKind::InvalidValue, message, "remove it, or correct the type");
-        }
-    }
-    if let Some(node) = fields.get("description") {
-        text(node, "description", d);
-    }
-    let allowed = fields.get("enum").map(|node| read_enum(node, kind, d)).unwrap_or_default();
-    let items = fields.get("items").and_then(|node| {
-        const KNOWN: [&str; 7] = ["type", "description", "min", "max", "max_length", "enum", "items"];
-        let fields = Fields::open(node, "the items of an input", &KNOWN, &[], d)?;
-        read_shape(&fields, d).map(Box::new)
-    });
-    Some(Shape {
-        kind,
-        min: fields.get("min").and_then(|node| number(node, "min", d)),
-        max: fields.get("max").and_then(|node| number(node, "max", d)),
-        length_max: fields.get("max_length").and_then(|node| count(node, "max_length", u64::from(u32::MAX), d)),
-        allowed,
-        items,
-    })
-}
-
-fn read_enum(node: &Node, kind: Kind, d: &mut Diagnostics) -> Vec<Value> {
-    let mut values = Vec::new();
-    for item in one_or_many(node, "enum", TOOL_ITEMS_MAX, d) {
-        let Some(value) = scalar(item, "a value of enum", d) else { continue };
-        if kind.admits(&value) {
-            values.push(value);
-        } else {
-            let message = format!("a value of enum must be of type {}, this is a {}", kind.name(), value.type_name());
-            d.error(item.at, BundleErrorKind::WrongType, message);
-        }
-    }
-    values
-}
-
-/// Length-prefixed encoding of a declaration, for its hash.
-struct Encoder(Vec<u8>);
-
-impl Encoder {
-    fn count(&mut self, count: usize) {
-        self.0.extend_from_slice(&u64::try_from(count).unwrap_or(u64::MAX).to_be_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.count(text.len());
-        self.0.extend_from_slice(text.as_bytes());
-    }
-
-    fn number(&mut self, number: Option<&Number>) {
-        self.text(&number.map(Number::normal_text).unwrap_or_default());
-    }
-
-    fn shape(&mut self, shape: &Shape) {
-        self.text(shape.kind.name());
-        self.number(shape.min.as_ref());
-        self.number(shape.max.as_ref());
-        self.text(&shape.length_max.map(|max| max.to_string()).unwrap_or_default());
-        let mut allowed: Vec<String> = shape.allowed.iter().map(scalar_text).collect();
-        allowed.sort_unstable();
-        self.count(allowed.len());
-        allowed.iter().for_each(|value| self.text(value));
-        self.count(usize::from(shape.items.is_some()));
-        if let Some(items) = &shape.items {
-            self.shape(items);
-        }
-    }
-}
-
-fn scalar_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("s{text}"),
-        Value::Number(number) => format!("n{}", number.normal_text()),
-        Value::Bool(boolean) => format!("b{boolean}"),
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-    }
+fn read_cost(node: &Node, d: &mut Diagnostics) -> Option<Usage> {
+    let fields = Fields::open(node, "cost", &["tokens", "cost_micro_usd"], &[], d)?;
+    let amount = |key: &str, d: &mut Diagnostics| match fields.get(key) {
+        Some(node) => count(node, key, COST_MAX, d),
+        None => Some(0),
+    };
+    let (tokens, cost_micro_usd) = (amount("tokens", d), amount("cost_micro_usd", d));
+    Some(Usage { tokens: tokens?, cost_micro_usd: cost_micro_usd? })
 }

@@ -189,7 +189,7 @@ impl RunRequest {
 }
 
 impl Evaluate {
-    fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         w.text(&self.environment);
         w.text_opt(self.run_id.as_deref());
         w.text_opt(self.trace_id.as_deref());
@@ -203,7 +203,7 @@ impl Evaluate {
         self.context.write(w);
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Evaluate, CodecError> {
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Evaluate, CodecError> {
         Ok(Evaluate {
             environment: text(r, "the environment")?,
             run_id: text_opt(r, "the run")?,

@@ -2,6 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
+use super::evaluate::Asked;
 use super::{Context, principals};
 use crate::command::RunRequest;
 use crate::event::{Event, ParentRun, RunCloseReason, RunClosed, RunOpened};
@@ -9,6 +10,7 @@ use crate::limits::IMPLICIT_RUN_IDLE_MICROS;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::stamp::Purpose;
+use crate::state::keys::RunRecord;
 use crate::state::{Record, StateKey, StateRead};
 
 /// Opens a run.
@@ -24,7 +26,7 @@ pub(super) fn open<S: StateRead>(ctx: &Context<'_, S>, run: &RunRequest) -> Resu
     };
     let body = RunOpened { subject: subject.to_owned(), implicit: false, parent };
     let event = Event::new(tenant.clone(), Some(subject.to_owned()), body);
-    Ok(vec![in_run(event, ctx, &run.run_id)])
+    Ok(vec![Event { run_id: Some(run.run_id.clone()), ..event }])
 }
 
 /// The run that causes another: any of the tenant that is open.
@@ -44,7 +46,7 @@ pub(super) fn close<S: StateRead>(ctx: &Context<'_, S>, run: &RunRequest) -> Res
     match ctx.state.get(&StateKey::Run(tenant.clone(), run.run_id.clone())).as_deref() {
         Some(Record::Run(known)) if known.subject != subject => Err(Refusal::RunNotOwned),
         Some(Record::Run(known)) if known.is_closed() => Err(Refusal::RunClosed),
-        Some(Record::Run(_)) => Ok(vec![closed(ctx, tenant, subject, &run.run_id, RunCloseReason::Requested)]),
+        Some(Record::Run(_)) => Ok(vec![closed(tenant, subject, &run.run_id, RunCloseReason::Requested)]),
         _ => Err(Refusal::RunUnknown),
     }
 }
@@ -62,57 +64,55 @@ fn owner<'a, S: StateRead>(ctx: &Context<'a, S>, run: &'a RunRequest) -> Result<
 /// The run that a call belongs to, opened if need be; events are appended in the order in which they happen.
 pub(super) fn of_call<S: StateRead>(
     ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
     subject: &str,
-    asked: Option<&str>,
     events: &mut Vec<Event>,
 ) -> Result<String, (ReasonCode, Option<String>)> {
-    let tenant = &ctx.command.caller.tenant;
-    let Some(run_id) = asked else { return Ok(implicit(ctx, tenant, subject, events)) };
+    let tenant = &asked.caller.tenant;
+    let Some(run_id) = asked.evaluate.run_id.as_deref() else { return Ok(implicit(ctx, asked, subject, events)) };
     match ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned())).as_deref() {
         // Another subject's run does not get an entry that it did not cause.
         Some(Record::Run(known)) if known.subject != subject => Err((ReasonCode::RunNotOwned, None)),
         Some(Record::Run(known)) if known.is_closed() => Err((ReasonCode::RunClosed, Some(run_id.to_owned()))),
         Some(_) => Ok(run_id.to_owned()),
         None => {
-            events.push(opened(ctx, tenant, subject, run_id, false));
+            events.push(opened(asked, subject, run_id, false));
             Ok(run_id.to_owned())
         }
     }
 }
 
-fn implicit<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str, events: &mut Vec<Event>) -> String {
+/// The run as it is before the call; one that the call opens is empty.
+pub(super) fn record<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, run_id: &str) -> RunRecord {
+    match ctx.state.get(&StateKey::Run(asked.caller.tenant.clone(), run_id.to_owned())).as_deref() {
+        Some(Record::Run(known)) => known.clone(),
+        _ => RunRecord::new(subject.to_owned(), asked.evaluate.run_id.is_none(), ctx.now),
+    }
+}
+
+fn implicit<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, events: &mut Vec<Event>) -> String {
+    let tenant = &asked.caller.tenant;
     let known = ctx.state.get(&StateKey::ImplicitRun(tenant.clone(), subject.to_owned()));
     if let Some(Record::ImplicitRun(known)) = known.as_deref() {
         if ctx.now.0.saturating_sub(known.last.0) <= IMPLICIT_RUN_IDLE_MICROS {
             return known.run_id.clone();
         }
-        events.push(closed(ctx, tenant, subject, &known.run_id, RunCloseReason::Idle));
+        let event = closed(tenant, subject, &known.run_id, RunCloseReason::Idle);
+        events.push(Event { trace_id: asked.evaluate.trace_id.clone(), ..event });
     }
     let run_id = ctx.command.stamp.derive_uuid(Purpose::Run, 0);
-    events.push(opened(ctx, tenant, subject, &run_id, true));
+    events.push(opened(asked, subject, &run_id, true));
     run_id
 }
 
-fn opened<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str, run_id: &str, implicit: bool) -> Event {
+fn opened(asked: &Asked<'_>, subject: &str, run_id: &str, implicit: bool) -> Event {
     let body = RunOpened { subject: subject.to_owned(), implicit, parent: None };
-    in_run(Event::new(tenant.clone(), Some(subject.to_owned()), body), ctx, run_id)
+    let event = Event::new(asked.caller.tenant.clone(), Some(subject.to_owned()), body);
+    Event { run_id: Some(run_id.to_owned()), trace_id: asked.evaluate.trace_id.clone(), ..event }
 }
 
-fn closed<S: StateRead>(
-    ctx: &Context<'_, S>,
-    tenant: &TenantId,
-    subject: &str,
-    run_id: &str,
-    reason: RunCloseReason,
-) -> Event {
+fn closed(tenant: &TenantId, subject: &str, run_id: &str, reason: RunCloseReason) -> Event {
     let body = RunClosed { subject: subject.to_owned(), reason };
-    in_run(Event::new(tenant.clone(), Some(subject.to_owned()), body), ctx, run_id)
-}
-
-fn in_run<S: StateRead>(event: Event, ctx: &Context<'_, S>, run_id: &str) -> Event {
-    let trace_id = match &ctx.command.body {
-        crate::command::CommandBody::Evaluate(evaluate) => evaluate.trace_id.clone(),
-        _ => None,
-    };
-    Event { run_id: Some(run_id.to_owned()), trace_id, ..event }
+    let event = Event::new(tenant.clone(), Some(subject.to_owned()), body);
+    Event { run_id: Some(run_id.to_owned()), ..event }
 }

@@ -43,7 +43,9 @@ pub(super) fn rebuild(window: &[Recorded], state: &impl StateRead, payloads: &im
     let Some(recorded) = window.get(root) else { return Rebuilt::Follows };
     let Some(body) = &recorded.body else { return Rebuilt::Lost { root, why: Why::UnknownType } };
     let read = match body {
-        EventBody::Decision(decision) => call(window, root, decision, payloads),
+        EventBody::Decision(decision) => {
+            call(window, root, decision, payloads).map(|call| CommandBody::Evaluate(Box::new(call)))
+        }
         EventBody::BundleOffered(_) => offer(recorded, payloads),
         EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
         _ => match administration(window, recorded, body) {
@@ -75,13 +77,22 @@ fn root_of(window: &[Recorded]) -> usize {
     0
 }
 
+/// The call that a decision answers, without the entries before it: whether it named its run is not said.
+pub(crate) fn call_of(
+    recorded: &Recorded,
+    decision: &PolicyDecision,
+    payloads: &impl Payloads,
+) -> Result<Evaluate, Why> {
+    call(core::slice::from_ref(recorded), 0, decision, payloads)
+}
+
 /// The call that a decision answers. A run that no entry before it opened was there, or the call named it.
 fn call(
     window: &[Recorded],
     root: usize,
     decision: &PolicyDecision,
     payloads: &impl Payloads,
-) -> Result<CommandBody, Why> {
+) -> Result<Evaluate, Why> {
     let recorded = window.get(root).ok_or(Why::UnknownType)?;
     let inputs = bytes(recorded, INPUT_ROLE, payloads)?;
     let content_type = recorded.entry.payloads.iter().find(|payload| payload.role == INPUT_ROLE);
@@ -94,7 +105,7 @@ fn call(
             .map_err(|_| Why::PayloadMissing { role: CONTEXT_ROLE })?,
         None => CallContext::default(),
     };
-    Ok(CommandBody::Evaluate(Box::new(Evaluate {
+    Ok(Evaluate {
         environment: decision.environment.clone(),
         run_id: decision.asked_run_id.clone().or(run_id),
         trace_id: recorded.entry.trace_id.clone(),
@@ -104,7 +115,7 @@ fn call(
         content_type: content_type.map(|payload| payload.content_type.clone()).unwrap_or_default(),
         inputs,
         context: Box::new(context),
-    })))
+    })
 }
 
 fn offer(recorded: &Recorded, payloads: &impl Payloads) -> Result<CommandBody, Why> {

@@ -9,7 +9,7 @@ use super::finding::Why;
 use super::rebuild::{Rebuilt, rebuild};
 use super::recorded::{Held, Payloads, Recorded};
 use crate::command::Command;
-use crate::event::{EventBody, INPUT_ROLE};
+use crate::event::{ACCUMULATE_ROLE, EventBody, INPUT_ROLE};
 use crate::evolve::{EntryFacts, evolve};
 use crate::limits::{ENTRIES_PER_COMMAND_MAX, KERNEL_VERSION};
 use crate::state::{MemoryState, Overlay, Record, StateKey, StateRead};
@@ -151,6 +151,10 @@ impl Lost {
             match (payload.role.as_str(), &recorded.body, &entry.run_id) {
                 (_, Some(EventBody::BundleOffered(body)), _) => {
                     self.bundles.insert(body.bundle);
+                }
+                // Contracts across steps add up what their calls said.
+                (ACCUMULATE_ROLE, ..) => {
+                    self.tenants.insert(entry.tenant.clone());
                 }
                 // A run remembers its last call, to find loops.
                 (INPUT_ROLE, _, Some(run)) => {

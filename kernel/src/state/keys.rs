@@ -3,9 +3,11 @@
 //! A key's bytes are its number, then its parts: names after one byte of length, numbers big-endian, the last text bare.
 
 mod active_bundle;
+mod approval;
 mod bundle;
 mod credential;
 mod credential_name;
+mod decision_status;
 mod effect_key;
 mod erased_payload;
 mod expiry;
@@ -14,8 +16,11 @@ mod expiry_cursor;
 mod implicit_run;
 mod keyring;
 mod kill_switch;
+mod lease;
+mod lease_index;
 mod ledger;
 mod offered_bundle;
+mod pending_call;
 mod principal;
 mod progress;
 mod request;
@@ -26,9 +31,11 @@ mod tenant;
 mod tenant_settings;
 
 pub use active_bundle::ActiveBundleRecord;
+pub use approval::{ApprovalRecord, ApprovalStatus, Vote};
 pub use bundle::BundleRecord;
 pub use credential::CredentialRecord;
 pub use credential_name::CredentialNameRecord;
+pub use decision_status::{DecisionStatusRecord, ReplacedDecision};
 pub use effect_key::EffectKeyRecord;
 pub use erased_payload::ErasedPayloadRecord;
 pub use expiry::ExpiryRecord;
@@ -37,8 +44,11 @@ pub use expiry_cursor::ExpiryCursorRecord;
 pub use implicit_run::ImplicitRunRecord;
 pub use keyring::{KeyEvent, KeyringRecord};
 pub use kill_switch::KillSwitchRecord;
+pub use lease::{ALL_ACTIONS, LeaseConstraints, LeaseRecord};
+pub use lease_index::LeaseIndexRecord;
 pub use ledger::LedgerRecord;
 pub use offered_bundle::OfferedBundleRecord;
+pub use pending_call::PendingCall;
 pub use principal::PrincipalRecord;
 pub use progress::{CosignedRecord, ProgressRecord};
 pub use request::{DecidedRecord, RequestRecord};
@@ -111,6 +121,16 @@ pub enum StateKey {
     EffectKey(TenantId, Hash),
     /// How far expiries were walked.
     ExpiryCursor,
+    /// A lease, by its id.
+    Lease(TenantId, String),
+    /// What a subject holds and waits for.
+    LeaseIndex(TenantId, String),
+    /// An approval, by its id.
+    Approval(TenantId, String),
+    /// The call that an approval is about, by the approval's id.
+    PendingCall(TenantId, String),
+    /// What became of a decision that waited for people, by the decision's id.
+    DecisionStatus(TenantId, String),
 }
 
 const LEDGER: u8 = 1;
@@ -135,6 +155,11 @@ const EXPIRY_BUCKET: u8 = 23;
 const EXPIRY: u8 = 24;
 const EFFECT_KEY: u8 = 37;
 const EXPIRY_CURSOR: u8 = 43;
+const LEASE: u8 = 27;
+const LEASE_INDEX: u8 = 28;
+const APPROVAL: u8 = 29;
+const PENDING_CALL: u8 = 30;
+const DECISION_STATUS: u8 = 40;
 
 impl StateKey {
     /// The number of the key's kind.
@@ -162,6 +187,11 @@ impl StateKey {
             StateKey::Expiry(..) => EXPIRY,
             StateKey::EffectKey(..) => EFFECT_KEY,
             StateKey::ExpiryCursor => EXPIRY_CURSOR,
+            StateKey::Lease(..) => LEASE,
+            StateKey::LeaseIndex(..) => LEASE_INDEX,
+            StateKey::Approval(..) => APPROVAL,
+            StateKey::PendingCall(..) => PENDING_CALL,
+            StateKey::DecisionStatus(..) => DECISION_STATUS,
         }
     }
 
@@ -186,7 +216,12 @@ impl StateKey {
             | StateKey::Run(tenant, text)
             | StateKey::ImplicitRun(tenant, text)
             | StateKey::ActiveBundle(tenant, text)
-            | StateKey::KillSwitch(tenant, text) => {
+            | StateKey::KillSwitch(tenant, text)
+            | StateKey::Lease(tenant, text)
+            | StateKey::LeaseIndex(tenant, text)
+            | StateKey::Approval(tenant, text)
+            | StateKey::PendingCall(tenant, text)
+            | StateKey::DecisionStatus(tenant, text) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(text.as_bytes());
             }
@@ -239,6 +274,11 @@ impl StateKey {
             EXPIRY => StateKey::Expiry(r.u64("a minute")?, r.u32("a row")?),
             EFFECT_KEY => StateKey::EffectKey(read_tenant(&mut r)?, r.hash("an effect")?),
             EXPIRY_CURSOR => StateKey::ExpiryCursor,
+            LEASE => StateKey::Lease(read_tenant(&mut r)?, read_name(&mut r)?),
+            LEASE_INDEX => StateKey::LeaseIndex(read_tenant(&mut r)?, read_name(&mut r)?),
+            APPROVAL => StateKey::Approval(read_tenant(&mut r)?, read_name(&mut r)?),
+            PENDING_CALL => StateKey::PendingCall(read_tenant(&mut r)?, read_name(&mut r)?),
+            DECISION_STATUS => StateKey::DecisionStatus(read_tenant(&mut r)?, read_name(&mut r)?),
             _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),
         };
         r.finish()?;

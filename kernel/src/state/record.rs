@@ -1,10 +1,11 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, BundleRecord, CredentialNameRecord, CredentialRecord, EffectKeyRecord, ErasedPayloadRecord,
-    ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord,
-    LedgerRecord, OfferedBundleRecord, PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord,
-    RequestWindowRecord, RunRecord, StateKey, TenantRecord, TenantSettingsRecord,
+    ActiveBundleRecord, ApprovalRecord, BundleRecord, CredentialNameRecord, CredentialRecord, DecisionStatusRecord,
+    EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord,
+    KeyringRecord, KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord, OfferedBundleRecord, PendingCall,
+    PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey,
+    TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -77,4 +78,9 @@ records! {
     Expiry(ExpiryRecord) for (StateKey::Expiry(..));
     EffectKey(EffectKeyRecord) for (StateKey::EffectKey(..));
     ExpiryCursor(ExpiryCursorRecord) for (StateKey::ExpiryCursor);
+    Lease(LeaseRecord) for (StateKey::Lease(..));
+    LeaseIndex(LeaseIndexRecord) for (StateKey::LeaseIndex(..));
+    Approval(ApprovalRecord) for (StateKey::Approval(..));
+    PendingCall(PendingCall) for (StateKey::PendingCall(..));
+    DecisionStatus(DecisionStatusRecord) for (StateKey::DecisionStatus(..));
 }

@@ -45,6 +45,11 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (any::<u64>(), any::<u32>()).prop_map(|(m, n)| StateKey::Expiry(m, n)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::EffectKey(t, h)),
         Just(StateKey::ExpiryCursor),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Lease(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::LeaseIndex(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Approval(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::PendingCall(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::DecisionStatus(t, s)),
         (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
             |(bucket, tenant, principal, millis, random)| {
                 let id = RequestId::new(millis >> 16, random);
@@ -160,4 +165,92 @@ fn a_rolled_back_command_leaves_the_overlay_as_it_was() {
     assert!(overlay.get(&StateKey::RequestBucket(2)).is_none());
     let (changes, dropped) = overlay.into_changes();
     assert_eq!((changes.len(), dropped.len()), (1, 0));
+}
+
+fn granted(name: &str) -> Vec<(StateKey, Record)> {
+    let (tenant, id, texts) = (TenantId::new("acme").unwrap(), name.to_owned(), vec![name.to_owned()]);
+    let lease = |constraints| LeaseRecord {
+        holder: id.clone(),
+        run_id: Some(id.clone()),
+        environment: id.clone(),
+        class: id.clone(),
+        actions: texts.clone(),
+        constraints,
+        calls_left: 3,
+        expires: Time(4),
+        revoked: true,
+        parent: Some(id.clone()),
+        chain: texts.clone(),
+    };
+    let decided = DecidedRecord {
+        decision_id: id.clone(),
+        run_id: None,
+        verdict: Verdict::Allow,
+        codes: vec![ReasonCode::Approved],
+        request_salt: [5; 32],
+    };
+    let call = PendingCall {
+        evaluate: crate::command::Evaluate {
+            environment: id.clone(),
+            run_id: None,
+            trace_id: None,
+            agent: crate::command::Agent::default(),
+            subject: None,
+            tool: id.clone(),
+            content_type: id.clone(),
+            inputs: vec![1, 2],
+            context: Box::default(),
+        },
+        attested: true,
+        request_id: RequestId::new(1, [7; 10]),
+        modified: Some(vec![3]),
+    };
+    let approval = ApprovalRecord {
+        status: ApprovalStatus::Void,
+        decision: id.clone(),
+        subject: id.clone(),
+        chain: texts.clone(),
+        run_id: None,
+        environment: id.clone(),
+        tool: id.clone(),
+        policy: Hash([6; 32]),
+        roles: texts.clone(),
+        required: 2,
+        fields: texts.clone(),
+        expires: Time(7),
+        votes: vec![Vote { approver: id.clone(), roles: texts.clone() }],
+        conditions: texts.clone(),
+    };
+    let replaced = Some(ReplacedDecision { seq: Seq(8), decided });
+    let lease_key = || StateKey::Lease(tenant.clone(), id.clone());
+    vec![
+        (lease_key(), Record::Lease(lease(LeaseConstraints::None))),
+        (lease_key(), Record::Lease(lease(LeaseConstraints::Json(vec![b'{', b'}'])))),
+        (lease_key(), Record::Lease(lease(LeaseConstraints::Unknown))),
+        (
+            StateKey::LeaseIndex(tenant.clone(), id.clone()),
+            Record::LeaseIndex(LeaseIndexRecord { leases: texts.clone(), approvals: texts.clone() }),
+        ),
+        (StateKey::Approval(tenant.clone(), id.clone()), Record::Approval(approval)),
+        (StateKey::PendingCall(tenant.clone(), id.clone()), Record::PendingCall(call)),
+        (
+            StateKey::DecisionStatus(tenant.clone(), id.clone()),
+            Record::DecisionStatus(DecisionStatusRecord { approval: id.clone(), replaced }),
+        ),
+    ]
+}
+
+#[test]
+fn leases_and_approvals_round_trip() {
+    for (key, record) in granted("x") {
+        let bytes = record.encode();
+        assert_eq!(Record::decode(&key, &bytes).unwrap(), record);
+        for end in 0..bytes.len() {
+            assert!(Record::decode(&key, &bytes[..end]).is_err(), "{key:?} cut at {end}");
+        }
+    }
+    for status in ApprovalStatus::ALL {
+        assert_eq!(ApprovalStatus::from_number(status.number()), Some(status));
+        assert_eq!(ApprovalStatus::from_name(status.name()), Some(status));
+    }
 }

@@ -137,6 +137,11 @@ impl Number {
         self.coefficient.checked_mul(10u128.checked_pow(by)?)
     }
 
+    /// Whether it is a whole number, however it was written.
+    pub const fn is_whole(&self) -> bool {
+        self.exponent >= 0
+    }
+
     /// One text per value, whatever was written: `-125e-1` for -12.50.
     pub fn normal_text(&self) -> String {
         format!("{}{}e{}", if self.negative { "-" } else { "" }, self.coefficient, self.exponent)

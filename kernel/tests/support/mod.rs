@@ -1,6 +1,8 @@
 //! A ledger in memory for the integration tests, and seeded sequences of commands for it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod archive;
+
 use assent_kernel::command::{
     Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, KillTarget, NewCredential,
     NewTenant, OfferedSource, RequestId, Role, RunRequest, TenantSettings,

@@ -25,7 +25,7 @@ const TABLE: &[Row] = &[
     row("kernel", &["ledger"]),
     row("proto", &[]),
     row("node", &["kernel", "ledger", "proto"]),
-    row("client", &["proto", "ledger"]),
+    Row { folder: "client", may: &["proto", "ledger"], may_optionally: &["kernel"] },
     Row { folder: "verifier", may: &["ledger"], may_optionally: &["kernel"] },
     row("chaos-tests", &["node", "client", "kernel", "ledger", "proto", DEMO]),
     row("benches", EVERYTHING),

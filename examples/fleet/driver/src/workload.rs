@@ -133,7 +133,6 @@ impl Workload {
             tool: call.tool.clone(),
             content_type: String::new(),
             inputs: call.inputs.get().as_bytes().to_vec().into(),
-            ..v1::EvaluateRequest::default()
         })
     }
 

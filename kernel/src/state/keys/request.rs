@@ -54,16 +54,7 @@ impl RecordCodec for RequestRecord {
         w.u64(self.first_seq.0);
         w.u32(self.count);
         w.u64(self.order);
-        w.option(self.decided.as_ref(), |w, decided| {
-            w.text(&decided.decision_id);
-            w.text_opt(decided.run_id.as_deref());
-            w.u8(decided.verdict.number());
-            w.count(decided.codes.len());
-            for code in &decided.codes {
-                w.u16(code.number());
-            }
-            w.fixed(&decided.request_salt);
-        });
+        w.option(self.decided.as_ref(), |w, decided| write_decided(decided, w));
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -78,7 +69,18 @@ impl RecordCodec for RequestRecord {
     }
 }
 
-fn read_decided(r: &mut Reader<'_>) -> Result<DecidedRecord, CodecError> {
+pub(super) fn write_decided(decided: &DecidedRecord, w: &mut Writer) {
+    w.text(&decided.decision_id);
+    w.text_opt(decided.run_id.as_deref());
+    w.u8(decided.verdict.number());
+    w.count(decided.codes.len());
+    for code in &decided.codes {
+        w.u16(code.number());
+    }
+    w.fixed(&decided.request_salt);
+}
+
+pub(super) fn read_decided(r: &mut Reader<'_>) -> Result<DecidedRecord, CodecError> {
     let decision_id = r.text("the decision's id", TEXT_BYTES_MAX)?;
     let run_id = r.text_opt("the run", TEXT_BYTES_MAX)?;
     let verdict = r.u8("the verdict")?;

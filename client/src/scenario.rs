@@ -1,0 +1,22 @@
+//! Scenarios: what agents and people do step by step, and what each step has to come to.
+//!
+//! The same files drive the kernel in this process (`assent policy test`, `assent attack --offline`) and a live cluster
+//! (`assent attack`); the runner and the expectations are one code, so that the two cannot be judged differently.
+
+mod answer;
+#[cfg(feature = "policy")]
+mod commands;
+mod expect;
+#[cfg(feature = "policy")]
+mod library;
+mod load;
+mod model;
+mod run;
+
+pub use answer::{Answer, RunState};
+pub use expect::Expect;
+#[cfg(feature = "policy")]
+pub use library::Library;
+pub use load::{LoadError, load_file, load_folder};
+pub use model::{Action, EvaluateStep, Kind, Scenario, Step, SubjectSpec, TaintSpec};
+pub use run::{Driver, Outcome, StepFailure, run};

@@ -1,0 +1,188 @@
+//! Constraints of capabilities and leases: conditions on well-known arguments, and on any argument by name.
+
+use super::condition::{Check, Condition, HostMemo, read_directories, read_hosts};
+use super::contract::{Test, read_condition};
+use super::error::{BundleError, BundleErrorKind, Diagnostics, Position};
+use super::fields::{Fields, list, one_or_many, text};
+use super::pattern::Patterns;
+use super::source::{Key, Node, NodeKind};
+use crate::value::{Object, Value, parse_object};
+
+/// Most hosts, paths, commands, databases or arguments of one set of constraints.
+const ITEMS_MAX: usize = 4_096;
+
+/// Constraints that must all hold. None at all restricts nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Constraints(Vec<Constraint>);
+
+#[derive(Debug, Clone)]
+enum Constraint {
+    /// A condition on a well-known argument: `url` for hosts, `path` for paths.
+    On(&'static str, Condition),
+    /// The first word of `command`, or its first element, is one of these.
+    Commands(Vec<Box<str>>),
+    /// `database` is one of these.
+    Databases(Vec<Box<str>>),
+    /// A condition on any argument.
+    Argument(Test),
+}
+
+impl Constraints {
+    /// Whether a call with these arguments lies within all constraints. A missing or odd argument does not.
+    pub fn hold(&self, args: &Object) -> bool {
+        self.0.iter().all(|constraint| constraint.holds(args))
+    }
+
+    /// Reads a JSON object with `hosts`, `paths`, `commands`, `databases` and `arguments`, as a capability's `constraints` has
+    /// them, from a lease's own bytes. What holds under a capability and such constraints holds under both. The errors name
+    /// no useful place: their line and column are 1.
+    pub fn read_json(json: &[u8]) -> Result<Constraints, Vec<BundleError>> {
+        let mut d = Diagnostics::default();
+        let at = Position { line: 1, column: 1 };
+        match parse_object(json) {
+            Ok(object) => {
+                let constraints =
+                    Constraints::read(&node(&Value::Object(object), at), &mut Patterns::default(), &mut d);
+                if d.errors.is_empty() { Ok(constraints) } else { Err(d.errors) }
+            }
+            Err(error) => {
+                d.error(at, BundleErrorKind::Syntax, error.to_string());
+                Err(d.errors)
+            }
+        }
+    }
+
+    /// The arguments that are constrained, for lint.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Constraint::argument)
+    }
+
+    /// Reads the mapping under `constraints`.
+    pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Constraints {
+        const KNOWN: [&str; 9] = [
+            "hosts",
+            "allowedHosts",
+            "paths",
+            "allowedPaths",
+            "commands",
+            "allowedCommands",
+            "databases",
+            "allowedDatabases",
+            "arguments",
+        ];
+        let later = ["rates", "budgets", "maxCallsPerMinute"];
+        let Some(fields) = Fields::open(node, "constraints", &KNOWN, &later, d) else { return Constraints::default() };
+        let hosts = fields.any(&["hosts", "allowedHosts"], d).and_then(|node| read_hosts(node, "hosts", d));
+        let paths = fields.any(&["paths", "allowedPaths"], d).and_then(|node| read_directories(node, "paths", d));
+        let commands = fields.any(&["commands", "allowedCommands"], d).map(|node| read_texts(node, "commands", d));
+        let databases = fields.any(&["databases", "allowedDatabases"], d).map(|node| read_texts(node, "databases", d));
+        let mut constraints = Vec::new();
+        constraints.extend(hosts.map(|hosts| Constraint::On("url", Condition::HostIn(hosts))));
+        constraints.extend(paths.map(|paths| Constraint::On("path", Condition::Within(paths))));
+        constraints.extend(commands.map(Constraint::Commands));
+        constraints.extend(databases.map(Constraint::Databases));
+        for item in fields.get("arguments").map_or(&[][..], |node| list(node, "arguments", ITEMS_MAX, d)) {
+            let Some(fields) = Fields::open(item, "a constraint on an argument", &["argument", "op", "value"], &[], d)
+            else {
+                continue;
+            };
+            constraints.extend(read_condition(&fields, patterns, d).map(Constraint::Argument));
+        }
+        Constraints(constraints)
+    }
+}
+
+/// A JSON value as the bundle's reader sees it.
+fn node(value: &Value, at: Position) -> Node {
+    let scalar = |text: &str, plain| NodeKind::Scalar { text: text.to_owned(), plain };
+    let kind = match value {
+        Value::Null => scalar("null", true),
+        Value::Bool(true) => scalar("true", true),
+        Value::Bool(false) => scalar("false", true),
+        Value::Number(number) => scalar(number.text(), true),
+        Value::String(text) => scalar(text, false),
+        Value::Array(elements) => NodeKind::List(elements.iter().map(|element| node(element, at)).collect()),
+        Value::Object(object) => {
+            let member = |(name, value): (&str, &Value)| (Key { at, text: name.to_owned() }, node(value, at));
+            NodeKind::Map(object.iter().map(member).collect())
+        }
+    };
+    Node { at, kind }
+}
+
+fn read_texts(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<Box<str>> {
+    one_or_many(node, what, ITEMS_MAX, d).iter().filter_map(|item| text(item, what, d).map(Into::into)).collect()
+}
+
+impl Constraint {
+    fn argument(&self) -> &str {
+        match self {
+            Constraint::On(argument, _) => argument,
+            Constraint::Commands(_) => "command",
+            Constraint::Databases(_) => "database",
+            Constraint::Argument(test) => test.selector().map_or("", |selector| selector.argument()),
+        }
+    }
+
+    fn holds(&self, args: &Object) -> bool {
+        let listed = |texts: &[Box<str>], text: &str| texts.iter().any(|t| **t == *text);
+        match self {
+            Constraint::On(name, condition) => condition.check(args.get(name), &HostMemo::default()) == Check::Holds,
+            Constraint::Commands(commands) => {
+                args.get("command").and_then(command_word).is_some_and(|word| listed(commands, word))
+            }
+            Constraint::Databases(databases) => {
+                args.get("database").and_then(Value::as_str).is_some_and(|database| listed(databases, database))
+            }
+            Constraint::Argument(Test::On(selector, condition)) => {
+                condition.check(selector.find(args), &HostMemo::default()) == Check::Holds
+            }
+            // Only conditions on one call are read here.
+            Constraint::Argument(Test::Across(_)) => false,
+        }
+    }
+}
+
+/// The program a command runs: its first element, or its first word when a shell could not find a second program in it.
+fn command_word(command: &Value) -> Option<&str> {
+    match command {
+        Value::Array(elements) => elements.first()?.as_str(),
+        Value::String(text) => {
+            let chains = |c: char| matches!(c, ';' | '|' | '&' | '`' | '<' | '>') || (c.is_control() && c != '\t');
+            if text.contains(chains) || text.contains("$(") {
+                return None;
+            }
+            text.split_ascii_whitespace().next()
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_word_is_the_only_program() {
+        let word = |text: &str| command_word(&Value::String(text.to_owned())).map(str::to_owned);
+        assert_eq!(word("git log -1").as_deref(), Some("git"));
+        assert_eq!(word("  ls\t-l").as_deref(), Some("ls"));
+        for text in [
+            "",
+            " ",
+            "git log; rm -rf /",
+            "git log | sh",
+            "git log && sh",
+            "git `sh`",
+            "git $(sh)",
+            "git\nsh",
+            "git > /etc/x",
+        ] {
+            assert_eq!(word(text), None, "{text:?}");
+        }
+        assert_eq!(word("X=1 git").as_deref(), Some("X=1"));
+        let argv = Value::Array(vec![Value::String("git".into()), Value::String("a;b".into())]);
+        assert_eq!(command_word(&argv), Some("git"));
+        assert_eq!(command_word(&Value::Array(vec![])), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! DARE's records as views of the ledger: assembled on export, with DARE's field names, from entries, the payloads that still exist,
+//! receipts and anchors. `docs/formats/dare-views.md` says which field comes from where; the JSON Schemas are in
+//! `docs/schemas/dare/`.
+//!
+//! A view is never stored and nothing is decided on one. Plain hashes in it are computed while the payload exists; when it was erased
+//! they are `null`, and `assent.erased` names them.
+
+mod decision;
+mod evidence;
+mod json;
+mod ledger_event;
+mod payload_ref;
+mod request;
+
+pub use decision::policy_decision_record;
+pub use evidence::Evidence;
+pub use json::Json;
+pub use ledger_event::ledger_event;
+pub use payload_ref::{PAYLOAD_REF_TYPE, PayloadRef};
+pub use request::tool_request_envelope;
+
+/// The version that every record states.
+pub const SCHEMA_VERSION: &str = "v1";

@@ -1,0 +1,50 @@
+//! Step 1: what is called. The bundle, the tool, the arguments, and whether the caller's picture of them is the recorded one.
+
+use std::sync::Arc;
+
+use assent_ledger::hash::Hash;
+
+use super::Asked;
+use crate::bundle::{CompiledBundle, Tool};
+use crate::command::Evaluate;
+use crate::decide::Context;
+use crate::reason::ReasonCode;
+use crate::state::{Record, StateKey, StateRead};
+use crate::value::{Object, parse_object};
+
+/// Hash of the bundle that is active for the call.
+pub(super) fn active<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Hash, ReasonCode> {
+    let key = StateKey::ActiveBundle(asked.caller.tenant.clone(), asked.evaluate.environment.clone());
+    match ctx.state.get(&key).as_deref() {
+        Some(Record::ActiveBundle(active)) => Ok(active.bundle),
+        _ => Err(ReasonCode::NoActiveBundle),
+    }
+}
+
+/// The compiled bundle. An activated bundle was offered, and what was offered compiled: not finding it is an error of policy,
+/// not its absence.
+pub(super) fn bundle<S: StateRead>(ctx: &Context<'_, S>, hash: &Hash) -> Result<Arc<CompiledBundle>, ReasonCode> {
+    ctx.state.bundle(hash).ok_or(ReasonCode::PolicyError)
+}
+
+/// The tool.
+pub(super) fn tool<'b>(bundle: &'b CompiledBundle, name: &str) -> Result<&'b Tool, ReasonCode> {
+    bundle.tool(name).ok_or(ReasonCode::UnknownTool)
+}
+
+/// The arguments: one strict JSON object that fits the tool.
+pub(super) fn arguments(tool: &Tool, evaluate: &Evaluate) -> Result<Object, ReasonCode> {
+    let args = parse_object(&evaluate.inputs).map_err(|_| ReasonCode::InputsNotJson)?;
+    tool.check_arguments(&args).map_err(|_| ReasonCode::ArgumentsInvalid)?;
+    Ok(args)
+}
+
+/// Whether category, risk tier and bundle are what the caller believes; what it does not state it does not get wrong.
+pub(super) fn envelope(evaluate: &Evaluate, active: &Hash, tool: &Tool) -> Result<(), ReasonCode> {
+    let claimed = &evaluate.context.claimed;
+    let differs = |claimed: Option<&str>, known: Option<&str>| claimed.is_some_and(|text| known != Some(text));
+    let wrong = differs(claimed.category.as_deref(), tool.category())
+        || differs(claimed.risk_tier.as_deref(), tool.risk_tier())
+        || claimed.policy_bundle.as_ref().is_some_and(|hash| hash != active);
+    if wrong { Err(ReasonCode::EnvelopeMismatch) } else { Ok(()) }
+}

@@ -1,0 +1,111 @@
+//! Steps 5 to 9: capability, contract, rules and Rego, once for the call and once more for what is to run in its place.
+
+use super::{Asked, Called, Replaced, called, run_mode};
+use crate::bundle::{Accumulated, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation};
+use crate::command::Evaluate;
+use crate::decide::Context;
+use crate::reason::ReasonCode;
+use crate::state::StateRead;
+use crate::state::keys::RunRecord;
+use crate::verdict::Verdict;
+use assent_ledger::hash::Hash;
+use assent_ledger::ids::Time;
+
+/// What an evaluation is told about the call's surroundings.
+struct Surroundings<'a> {
+    asked: &'a Asked<'a>,
+    run: &'a RunRecord,
+    now: Time,
+}
+
+impl Facts for Surroundings<'_> {
+    fn situation(&self) -> Situation<'_> {
+        let context = &self.asked.evaluate.context;
+        let counters = &self.run.counters;
+        Situation {
+            call_taint: context.taint.iter().map(|label| label.source).collect(),
+            run_taint: self.run.taint.sources().collect(),
+            run: RunFacts {
+                calls: counters.calls.into(),
+                denied: counters.denied.into(),
+                egress: counters.egress.into(),
+                sensitive_reads: counters.sensitive_reads.into(),
+            },
+            now: self.now,
+            environment: &self.asked.evaluate.environment,
+            mode: self.run.mode.name(),
+            // The caller's own word can raise the risk only; what reporters say is added where it is known.
+            risk_milli: context.risk_score_milli.unwrap_or_default().into(),
+            labels: &context.source_labels,
+            approved: self.asked.approved_by.is_some(),
+            leased: false,
+        }
+    }
+
+    fn accumulated(&self, _: &str, _: Per, _: Option<&Hash>) -> Accumulated {
+        Accumulated::default()
+    }
+}
+
+/// What policy says about a call; with a verdict of compute, also what is to run in its place.
+pub(super) fn vote<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    called: &Called<'_>,
+) -> (Outcome, Option<Replaced>) {
+    let facts = Surroundings { asked, run: called.run, now: ctx.now };
+    let call = Call { subject: called.subject, tool: called.tool, args: called.args };
+    let mut outcome = called.bundle.evaluate_with(&call, &facts);
+    let Some(replacement) = outcome.replacement.take() else { return (outcome, None) };
+    match second_pass(asked, called, &facts, &replacement) {
+        Ok((second, replaced)) => (combine(outcome, second), Some(replaced)),
+        Err(code) => (rejected(outcome, code), None),
+    }
+}
+
+/// The replacement goes the whole way again. Compute is off in it: a rule that would replace the replacement by something else
+/// rejects it, one that asks for exactly this agrees.
+fn second_pass(
+    asked: &Asked<'_>,
+    called: &Called<'_>,
+    facts: &Surroundings<'_>,
+    replacement: &Replacement,
+) -> Result<(Outcome, Replaced), ReasonCode> {
+    let bundle: &CompiledBundle = called.bundle;
+    let name = replacement.tool.as_deref().unwrap_or(&asked.evaluate.tool);
+    let tool = called::tool(bundle, name)?;
+    let inputs = replacement.inputs();
+    let evaluate = Evaluate { tool: name.to_owned(), content_type: JSON.to_owned(), inputs, ..asked.evaluate.clone() };
+    let args = called::arguments(tool, &evaluate)?;
+    run_mode::admits(called.mode, tool)?;
+    let second = bundle.evaluate_with(&Call { subject: called.subject, tool, args: &args }, facts);
+    let again = second.replacement.as_ref();
+    if again.is_some_and(|again| again.args != args || again.tool.as_deref().is_some_and(|tool| tool != name)) {
+        return Err(ReasonCode::ComputeRejected);
+    }
+    Ok((second, Replaced { evaluate, schema: Some(tool.schema_hash()) }))
+}
+
+const JSON: &str = "application/json";
+
+/// Stricter verdicts of the second pass stand.
+fn combine(first: Outcome, second: Outcome) -> Outcome {
+    match second.verdict {
+        Verdict::Deny => {
+            let codes = second.codes.clone();
+            codes.into_iter().fold(rejected(first, ReasonCode::ComputeRejected), rejected)
+        }
+        Verdict::Escalate => {
+            Outcome { rules: first.rules, shadow: first.shadow, obligations: first.obligations, ..second }
+        }
+        Verdict::Compute | Verdict::Allow => Outcome { accumulate: second.accumulate, ..first },
+    }
+}
+
+fn rejected(first: Outcome, code: ReasonCode) -> Outcome {
+    let mut codes = if first.verdict == Verdict::Deny { first.codes } else { vec![ReasonCode::ComputeRejected] };
+    codes.push(code);
+    codes.sort_unstable();
+    codes.dedup();
+    Outcome { verdict: Verdict::Deny, codes, accumulate: Vec::new(), ..first }
+}
