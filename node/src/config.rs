@@ -45,6 +45,9 @@ pub struct Listen {
     pub peer: String,
     /// Health and metrics, plain HTTP.
     pub http: String,
+    /// HTTP/JSON for clients, under mutual TLS. Default: not served.
+    #[serde(default)]
+    pub http_api: Option<String>,
 }
 
 /// Advertised addresses, `host:port`.

@@ -26,7 +26,7 @@ struct DevArgs {
     /// Where the development node keeps its data.
     #[arg(long, default_value = ".assent/dev", requires = "dev")]
     data: PathBuf,
-    /// First of the three ports on 127.0.0.1 that the development node listens on.
+    /// First of the four ports on 127.0.0.1 that the development node listens on.
     #[arg(long, default_value_t = 7400, requires = "dev")]
     port: u16,
 }

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod cluster;
+pub mod context;
 pub mod evaluate;
 
 use assent_kernel::admit;
@@ -97,6 +98,16 @@ pub fn hash(field: &str, bytes: &[u8]) -> Result<Hash, ApiError> {
 /// 32 bytes.
 pub fn bytes32(field: &str, bytes: &[u8]) -> Result<[u8; 32], ApiError> {
     bytes.try_into().map_err(|_| wrong(field, format_args!("has {} bytes", bytes.len()), "exactly 32 bytes"))
+}
+
+/// A hash, or nothing when the field is empty.
+pub fn hash_opt(field: &str, bytes: &[u8]) -> Result<Option<Hash>, ApiError> {
+    if bytes.is_empty() { Ok(None) } else { hash(field, bytes).map(Some) }
+}
+
+/// A text, or nothing when the field is empty. What it may consist of is asked when the command is admitted.
+pub fn text_opt(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// Bytes of a limited length, not empty.

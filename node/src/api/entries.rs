@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_kernel::command::Caller;
+use assent_kernel::verdict::Verdict;
 use assent_ledger::entry::EntryView;
 use assent_ledger::hash::leaf_hash;
-use assent_ledger::ids::{Seq, TenantId};
+use assent_ledger::ids::{Seq, TenantId, Time};
 use assent_ledger::limits::{ID_BYTES_MAX, KIND_BYTES_MAX};
 use assent_ledger::payload::PayloadError;
+use assent_proto::v1;
 use assent_proto::v1::{EntriesRequest, EntryRecord, PayloadRequest, PayloadResponse};
 use tokio::sync::mpsc;
 use tonic::Status;
@@ -39,12 +41,65 @@ enum Source {
     Run(TenantId, String),
 }
 
+/// What an entry must be to be given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Wanted {
+    /// Of this type.
+    kind: Option<String>,
+    /// A decision with this verdict.
+    verdict: Option<&'static str>,
+    /// About this tool.
+    tool: Option<String>,
+    /// Not before this time.
+    from: Option<Time>,
+    /// Before this time.
+    until: Option<Time>,
+}
+
+impl Wanted {
+    fn new(request: &EntriesRequest) -> Result<Self, ApiError> {
+        let kind = text_opt("type", &request.r#type, KIND_BYTES_MAX)?;
+        let verdict = match request.verdict() {
+            v1::Verdict::Unspecified if request.verdict != 0 => {
+                return Err(convert::wrong("verdict", "is not known", "deny, escalate, compute or allow"));
+            }
+            v1::Verdict::Unspecified => None,
+            v1::Verdict::Deny => Some(Verdict::Deny.name()),
+            v1::Verdict::Escalate => Some(Verdict::Escalate.name()),
+            v1::Verdict::Compute => Some(Verdict::Compute.name()),
+            v1::Verdict::Allow => Some(Verdict::Allow.name()),
+        };
+        let tool = text_opt("tool", &request.tool, ID_BYTES_MAX)?;
+        let (from, until) = (time("from_time", &request.from_time)?, time("until_time", &request.until_time)?);
+        Ok(Wanted { kind, verdict, tool, from, until })
+    }
+
+    fn admits(&self, leaf: &[u8]) -> Result<bool, ApiError> {
+        if *self == Wanted::default() {
+            return Ok(true);
+        }
+        let failed = |e: &dyn std::fmt::Display| ApiError::internal(format!("a stored entry: {e}"));
+        let entry = EntryView::parse(leaf).map_err(|e| failed(&e))?;
+        let in_time = self.from.is_none_or(|from| entry.time >= from) && self.until.is_none_or(|end| entry.time < end);
+        if !in_time || self.kind.as_ref().is_some_and(|kind| entry.kind != kind) {
+            return Ok(false);
+        }
+        if self.verdict.is_none() && self.tool.is_none() {
+            return Ok(true);
+        }
+        let body = entry.body_value().map_err(|e| failed(&e))?;
+        let says = |field: &str, wanted: Option<&str>| {
+            wanted.is_none_or(|wanted| body.get(field).and_then(|value| value.as_str()) == Some(wanted))
+        };
+        Ok(says("verdict", self.verdict) && says("tool", self.tool.as_deref()))
+    }
+}
+
 /// Which entries are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Query {
     source: Source,
-    /// Only entries of this type.
-    kind: Option<String>,
+    wanted: Wanted,
     from: Seq,
     /// Entries still to be given; `None` is without limit.
     left: Option<u64>,
@@ -55,6 +110,7 @@ impl Query {
     /// What a caller asks for, cut to what the caller may see.
     fn new(request: EntriesRequest, caller: &Caller) -> Result<Self, ApiError> {
         let all = sees_everything(caller);
+        let wanted = Wanted::new(&request)?;
         let asked = match request.tenant.as_str() {
             "" => None,
             text => Some(convert::tenant("tenant", text)?),
@@ -78,18 +134,20 @@ impl Query {
             (true, None) if caller.tenant.is_system() => Source::Tenants(vec![TenantId::system()]),
             (true, None) => Source::Tenants(vec![TenantId::system(), caller.tenant.clone()]),
         };
-        let kind = match request.r#type.is_empty() {
-            true => None,
-            false => Some(text("type", request.r#type, KIND_BYTES_MAX)?),
-        };
         let left = (request.limit > 0).then_some(request.limit);
-        Ok(Query { source, kind, from: Seq(request.from_seq), left, follow: request.follow })
+        Ok(Query { source, wanted, from: Seq(request.from_seq), left, follow: request.follow })
     }
+}
 
-    fn wants(&self, leaf: &[u8]) -> Result<bool, ApiError> {
-        let Some(kind) = &self.kind else { return Ok(true) };
-        let entry = EntryView::parse(leaf).map_err(|e| ApiError::internal(format!("a stored entry: {e}")))?;
-        Ok(entry.kind == kind)
+fn text_opt(field: &str, value: &str, max: usize) -> Result<Option<String>, ApiError> {
+    if value.is_empty() { Ok(None) } else { text(field, value.to_owned(), max).map(Some) }
+}
+
+fn time(field: &str, text: &str) -> Result<Option<Time>, ApiError> {
+    let right = "a time as entries state it, such as 2026-01-02T03:04:05.000006Z";
+    match text {
+        "" => Ok(None),
+        text => Time::parse(text.as_bytes()).map(Some).ok_or_else(|| convert::wrong(field, "does not parse", right)),
     }
 }
 
@@ -226,7 +284,7 @@ async fn send_page(
         if query.left == Some(0) {
             return Ok(false);
         }
-        if !query.wants(&leaf)? {
+        if !query.wanted.admits(&leaf)? {
             continue;
         }
         let record = EntryRecord { seq: seq.0, leaf_hash: leaf_hash(&leaf).0.to_vec().into(), leaf: leaf.into() };
@@ -281,6 +339,22 @@ mod tests {
         let node = caller("-", Role::Node);
         assert_eq!(source("", "", &node).unwrap(), tenants(&["-"]));
         assert_eq!(source("acme", "", &node).unwrap_err().code, "FORBIDDEN");
+    }
+
+    #[test]
+    fn filters_that_cannot_be_are_named() {
+        let acme = caller("acme", Role::Agent);
+        let asked = |request: EntriesRequest| Query::new(request, &acme).unwrap_err().message;
+        let none = EntriesRequest::default;
+        assert!(asked(EntriesRequest { verdict: 9, ..none() }).starts_with("verdict is not known"));
+        assert!(asked(EntriesRequest { tool: "x".repeat(999), ..none() }).starts_with("tool has 999 bytes"));
+        assert!(
+            asked(EntriesRequest { from_time: "yesterday".to_owned(), ..none() }).starts_with("from_time does not")
+        );
+        let time = "2026-01-02T03:04:05.000006Z".to_owned();
+        let query = Query::new(EntriesRequest { until_time: time, verdict: 1, ..none() }, &acme).unwrap();
+        assert_eq!((query.wanted.verdict, query.wanted.from), (Some("deny"), None));
+        assert!(query.wanted.until.is_some());
     }
 
     #[test]

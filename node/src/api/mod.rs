@@ -13,6 +13,7 @@ pub mod entries;
 pub mod errors;
 pub mod forward;
 pub mod http;
+pub mod http_json;
 pub mod ledger;
 pub mod membership;
 pub mod metrics;

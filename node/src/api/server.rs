@@ -9,6 +9,7 @@ use assent_proto::v1::admin_server::AdminServer;
 use assent_proto::v1::cluster_server::ClusterServer;
 use assent_proto::v1::ledger_server::LedgerServer;
 use assent_proto::v1::peer_server::PeerServer;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -19,7 +20,7 @@ use tonic::transport::server::TcpIncoming;
 use super::admin::AdminService;
 use super::cluster::ClusterService;
 use super::ledger::LedgerService;
-use super::{Api, errors, http};
+use super::{Api, errors, http, http_json};
 use crate::node::Node;
 use crate::raft::network;
 use crate::raft::peer_service::PeerService;
@@ -59,6 +60,9 @@ pub enum ServeError {
         /// The cause.
         source: tonic::transport::Error,
     },
+    /// The certificates are not usable for HTTP/JSON.
+    #[error("http_api listener: {0}")]
+    Tls(String),
     /// The HTTP listener failed.
     #[error("http: {0}")]
     Http(std::io::Error),
@@ -67,8 +71,9 @@ pub enum ServeError {
 /// The running listeners.
 pub struct Servers {
     addresses: [SocketAddr; 3],
+    http_api: Option<SocketAddr>,
     // In the order in which they stop: clients first, so that what they wait for can still be committed; then the nodes.
-    running: [Running; 3],
+    running: Vec<Running>,
 }
 
 struct Running {
@@ -84,19 +89,34 @@ pub async fn start(api: Arc<Api>) -> Result<Servers, ServeError> {
     let http = bind("http", &listen.http).await?;
     let address = |listener: &TcpListener| listener.local_addr().map_err(ServeError::Http);
     let addresses = [address(&client)?, address(&peer)?, address(&http)?];
-    let running = [
-        run("client listener", |stop| serve_clients(&api, client, stop))?,
-        run("peer listener", |stop| serve_peers(api.node(), peer, stop))?,
-        run("http listener", |stop| Ok(serve_http(api.clone(), http, stop)))?,
-    ];
-    tracing::info!(client = %addresses[0], peer = %addresses[1], http = %addresses[2], "listening");
-    Ok(Servers { addresses, running })
+    let http_api = match &listen.http_api {
+        Some(address) => Some(bind("http_api", address).await?),
+        None => None,
+    };
+    let http_api_address = http_api.as_ref().map(address).transpose()?;
+    let routes = client_routes(&api);
+    let mut running = Vec::new();
+    if let Some(listener) = http_api {
+        running.push(run("http_api listener", |stop| serve_http_json(&api, routes.clone(), listener, stop))?);
+    }
+    running.push(run("client listener", |stop| serve_clients(&api, routes, client, stop))?);
+    running.push(run("peer listener", |stop| serve_peers(api.node(), peer, stop))?);
+    running.push(run("http listener", |stop| Ok(serve_http(api.clone(), http, stop)))?);
+    let [client, peer, http] = addresses;
+    let shown = http_api_address.map_or_else(|| "off".to_owned(), |address| address.to_string());
+    tracing::info!(%client, %peer, %http, http_api = shown, "listening");
+    Ok(Servers { addresses, http_api: http_api_address, running })
 }
 
 impl Servers {
     /// Where it listens for clients, for the other nodes and for HTTP; of use when a configured port is 0.
     pub const fn addresses(&self) -> [SocketAddr; 3] {
         self.addresses
+    }
+
+    /// Where it listens for HTTP/JSON, if it does.
+    pub const fn http_api(&self) -> Option<SocketAddr> {
+        self.http_api
     }
 
     /// Stops taking new connections and waits for the calls that are under way; those that take too long are cut off.
@@ -136,12 +156,8 @@ async fn bind(what: &'static str, address: &str) -> Result<TcpListener, ServeErr
 
 type Stop = WaitForCancellationFutureOwned;
 
-fn serve_clients(
-    api: &Arc<Api>,
-    listener: TcpListener,
-    stop: Stop,
-) -> Result<impl Future<Output = Result<(), ServeError>> + Send + use<>, ServeError> {
-    let failed = |source| ServeError::Grpc { what: "client listener", source };
+/// The services for clients, as both protocols serve them.
+fn client_routes(api: &Arc<Api>) -> Router {
     let ledger = LedgerServer::new(LedgerService::new(api.clone()))
         .max_decoding_message_size(LEDGER_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(LEDGER_MESSAGE_BYTES_MAX);
@@ -152,7 +168,30 @@ fn serve_clients(
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let routes = Routes::new(ledger).add_service(admin).add_service(cluster);
-    let routes = routes.into_axum_router().layer(axum::middleware::map_response(errors::undecoded));
+    routes.into_axum_router().layer(axum::middleware::map_response(errors::undecoded))
+}
+
+fn serve_http_json(
+    api: &Arc<Api>,
+    routes: Router,
+    listener: TcpListener,
+    stop: Stop,
+) -> Result<impl Future<Output = Result<(), ServeError>> + Send + use<>, ServeError> {
+    let tls = api.node().tls().https_server().map_err(|source| ServeError::Tls(source.to_string()))?;
+    let router = http_json::router(api.clone(), http_json::Services::new(routes));
+    Ok(async move {
+        http_json::serve(listener, tls, router, stop).await;
+        Ok(())
+    })
+}
+
+fn serve_clients(
+    api: &Arc<Api>,
+    routes: Router,
+    listener: TcpListener,
+    stop: Stop,
+) -> Result<impl Future<Output = Result<(), ServeError>> + Send + use<>, ServeError> {
+    let failed = |source| ServeError::Grpc { what: "client listener", source };
     let serving = Server::builder()
         .tls_config(api.node().tls().server())
         .map_err(failed)?

@@ -59,7 +59,7 @@ impl DevFiles {
             name: "dev".to_owned(),
             origin: origin.parse().map_err(io::Error::other)?,
             data_dir: self.path("data"),
-            listen: Listen { client: address(0), peer: address(1), http: address(2) },
+            listen: Listen { client: address(0), peer: address(1), http: address(2), http_api: Some(address(3)) },
             advertise: Advertise::default(),
             tls: Tls { ca: self.path("ca.pem"), cert: self.path("node.pem"), key: self.path("node.key") },
             keys: Keys { log: self.path("log.key"), storage: self.path("storage.key") },

@@ -112,6 +112,7 @@ fn announce(files: &DevFiles, port: u16) {
     let client = files.client_config();
     println!("assent development node: one voter, ledger {ORIGIN}");
     println!("  clients   https://127.0.0.1:{port}");
+    println!("  HTTP/JSON https://127.0.0.1:{}/v1/openapi.json", port.saturating_add(3));
     println!("  health    http://127.0.0.1:{}/health/ready", port.saturating_add(2));
     println!("  anchors   {}", shown(&files.anchors()));
     println!("Talk to it:");

@@ -28,9 +28,45 @@ pub struct EntriesArgs {
     /// Only this type, such as dare.policy.decision
     #[arg(long = "type", value_name = "TYPE", default_value = "")]
     kind: String,
+    /// Only decisions with this verdict
+    #[arg(long, value_enum)]
+    verdict: Option<VerdictArg>,
+    /// Only decisions about this tool
+    #[arg(long, value_name = "TOOL", default_value = "")]
+    tool: String,
+    /// Only entries from this time on, such as 2026-01-02T03:04:05.000000Z
+    #[arg(long, value_name = "TIME", default_value = "")]
+    since: String,
+    /// Only entries before this time
+    #[arg(long, value_name = "TIME", default_value = "")]
+    until: String,
     /// Go on with new entries as they come
     #[arg(long)]
     follow: bool,
+}
+
+/// Verdicts.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum VerdictArg {
+    /// Denied
+    Deny,
+    /// A person has to decide
+    Escalate,
+    /// Replaced
+    Compute,
+    /// Allowed
+    Allow,
+}
+
+impl VerdictArg {
+    const fn wire(self) -> v1::Verdict {
+        match self {
+            VerdictArg::Deny => v1::Verdict::Deny,
+            VerdictArg::Escalate => v1::Verdict::Escalate,
+            VerdictArg::Compute => v1::Verdict::Compute,
+            VerdictArg::Allow => v1::Verdict::Allow,
+        }
+    }
 }
 
 /// One entry.
@@ -50,6 +86,10 @@ pub async fn list(context: &Context, args: EntriesArgs) -> Result<(), CliError> 
         run_id: args.run,
         r#type: args.kind,
         follow: args.follow,
+        verdict: args.verdict.map_or(v1::Verdict::Unspecified, VerdictArg::wire).into(),
+        tool: args.tool,
+        from_time: args.since,
+        until_time: args.until,
     };
     let mut entries = client.entries(request, context.deadline()).await?;
     if !context.out().is_json() {

@@ -141,6 +141,7 @@ fn request(args: Evaluate) -> Result<v1::EvaluateRequest, CliError> {
         tool,
         content_type: args.content_type,
         inputs: inputs.into(),
+        ..v1::EvaluateRequest::default()
     })
 }
 
@@ -202,6 +203,7 @@ fn parse_lines(text: &str, environment: &str) -> Result<Vec<v1::EvaluateRequest>
             tool: line.tool,
             content_type: line.content_type,
             inputs: line.inputs.get().as_bytes().to_vec().into(),
+            ..v1::EvaluateRequest::default()
         });
     }
     Ok(requests)

@@ -203,7 +203,7 @@ pub async fn run_run(context: &Context, command: Run) -> Result<(), CliError> {
     match command {
         Run::Open(RunArgs { run, subject }) => {
             let text = format!("run {run} opened");
-            let request = v1::OpenRunRequest { request_id: String::new(), run_id: run, subject };
+            let request = v1::OpenRunRequest { run_id: run, subject, ..v1::OpenRunRequest::default() };
             recorded(context, &client.open_run(request, context.deadline()).await?, &text)
         }
         Run::Close(RunArgs { run, subject }) => {

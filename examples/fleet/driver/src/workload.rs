@@ -133,6 +133,7 @@ impl Workload {
             tool: call.tool.clone(),
             content_type: String::new(),
             inputs: call.inputs.get().as_bytes().to_vec().into(),
+            ..v1::EvaluateRequest::default()
         })
     }
 

@@ -7,7 +7,7 @@ use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated};
 use assent_proto::v1;
 
-use super::{bytes, hash, name, request_id, subject, subject_opt, tenant, wrong};
+use super::{bytes, hash, name, name_opt, request_id, subject, subject_opt, tenant, wrong};
 use crate::outcome::ApiError;
 use crate::random;
 
@@ -67,7 +67,7 @@ impl Ask for v1::RegisterCredentialRequest {
 }
 
 fn role(text: &str) -> Result<Role, ApiError> {
-    let right = "agent, tenant-admin, auditor or operator";
+    let right = "agent, tenant-admin, approver, auditor or operator";
     let wrong = || wrong("role", format_args!("is {}", super::shown(text)), right);
     // The nodes' own commands never come over this wire.
     Role::from_name(text).filter(|role| *role != Role::Node).ok_or_else(wrong)
@@ -104,19 +104,19 @@ impl Ask for v1::ActivateBundleRequest {
 
 impl Ask for v1::OpenRunRequest {
     fn ask(self) -> Asked {
-        Ok((request_id(&self.request_id)?, CommandBody::OpenRun(run(self.run_id, self.subject)?)))
+        Ok((request_id(&self.request_id)?, CommandBody::OpenRun(run(self.run_id, self.subject, self.parent_run_id)?)))
     }
 }
 
 impl Ask for v1::CloseRunRequest {
     fn ask(self) -> Asked {
-        Ok((request_id(&self.request_id)?, CommandBody::CloseRun(run(self.run_id, self.subject)?)))
+        Ok((request_id(&self.request_id)?, CommandBody::CloseRun(run(self.run_id, self.subject, String::new())?)))
     }
 }
 
-fn run(run_id: String, subject: String) -> Result<RunRequest, ApiError> {
+fn run(run_id: String, subject: String, parent: String) -> Result<RunRequest, ApiError> {
     let (run_id, subject) = (name("run_id", run_id)?, subject_opt("subject", subject)?);
-    Ok(RunRequest { run_id, subject, parent_run_id: None })
+    Ok(RunRequest { run_id, subject, parent_run_id: name_opt("parent_run_id", parent)? })
 }
 
 impl Ask for v1::EndorseKeyRequest {
@@ -218,8 +218,12 @@ mod tests {
         };
         expect("environment", activate("", 32).ask());
         expect("bundle_hash", activate("prod", 0).ask());
-        let open =
-            |run_id: &str, subject: String| v1::OpenRunRequest { request_id: id(), run_id: run_id.to_owned(), subject };
+        let open = |run_id: &str, subject: String| v1::OpenRunRequest {
+            request_id: id(),
+            run_id: run_id.to_owned(),
+            subject,
+            parent_run_id: String::new(),
+        };
         expect("run_id", open("", sub()).ask());
         expect(
             "subject",

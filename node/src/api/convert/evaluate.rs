@@ -10,7 +10,7 @@ use assent_kernel::verdict::Verdict as KernelVerdict;
 use assent_ledger::limits::CONTENT_TYPE_BYTES_MAX;
 use assent_proto::v1::{EvaluateRequest, EvaluateResponse, ReasonCode, Verdict};
 
-use super::{admitted, name, name_opt, request_id, subject_opt, wrong};
+use super::{admitted, context, name, name_opt, request_id, subject_opt, wrong};
 use crate::outcome::ApiError;
 
 const CONTENT_TYPE_DEFAULT: &str = "application/json";
@@ -32,7 +32,7 @@ pub fn command(request: EvaluateRequest, caller: Caller, stamp: Stamp) -> Result
         tool: name("tool", request.tool)?,
         content_type: content_type(request.content_type)?,
         inputs: inputs(&request.inputs)?,
-        context: Box::default(),
+        context: Box::new(context::context(request.context.unwrap_or_default())?),
     };
     admitted(Command { request_id: id, stamp, caller, body: CommandBody::Evaluate(Box::new(evaluate)) })
 }
