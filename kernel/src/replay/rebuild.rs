@@ -6,12 +6,14 @@ use assent_ledger::ids::TenantId;
 use super::finding::Why;
 use super::recorded::{Held, Payloads, Recorded};
 use crate::command::{
-    CallContext, Caller, Command, CommandBody, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource, RequestId,
-    Role, RunRequest,
+    CallContext, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
+    OfferedSource, RequestId, Role, RunRequest,
 };
 use crate::event::{
-    BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, INPUT_ROLE, PolicyDecision, RunCloseReason,
+    BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept, INPUT_ROLE, JUSTIFICATION_ROLE,
+    PolicyDecision, RunCloseReason,
 };
+use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::stamp::Stamp;
 use crate::state::{Record, StateKey, StateRead};
 
@@ -37,8 +39,31 @@ pub(super) enum Rebuilt {
     Follows,
 }
 
-/// Reads the command of the entries at the front of `window`, which is never empty.
-pub(super) fn rebuild(window: &[Recorded], state: &impl StateRead, payloads: &impl Payloads) -> Rebuilt {
+/// Entries that ticks make, by type. A tick goes over all tenants at once.
+const EXPIRED: [&str; 5] = [
+    "assent.approval.expired",
+    "assent.capability.expired",
+    "assent.memory.expired",
+    "assent.token.expired",
+    ExpirySwept::KIND,
+];
+
+/// Reads the command of the entries at the front of `window`, which is never empty. `whole` says that no tenant's entries were left
+/// out so far.
+pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, payloads: &impl Payloads) -> Rebuilt {
+    let is_expired = |recorded: &Recorded| EXPIRED.contains(&recorded.entry.kind.as_str());
+    if window.first().is_some_and(is_expired) {
+        let swept = window.iter().take_while(|recorded| is_expired(recorded));
+        let swept = swept.take_while(|recorded| recorded.entry.kind != ExpirySwept::KIND).count();
+        return match window.get(swept) {
+            Some(recorded) if whole && recorded.entry.kind == ExpirySwept::KIND && contiguous(window, swept) => {
+                let command = Box::new(command(recorded, CommandBody::Tick, state));
+                Rebuilt::Command { root: swept, command }
+            }
+            _ if whole && contiguous(window, swept) => Rebuilt::Follows,
+            _ => Rebuilt::Elsewhere,
+        };
+    }
     let root = root_of(window);
     let Some(recorded) = window.get(root) else { return Rebuilt::Follows };
     let Some(body) = &recorded.body else { return Rebuilt::Lost { root, why: Why::UnknownType } };
@@ -48,7 +73,7 @@ pub(super) fn rebuild(window: &[Recorded], state: &impl StateRead, payloads: &im
         }
         EventBody::BundleOffered(_) => offer(recorded, payloads),
         EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
-        _ => match administration(window, recorded, body) {
+        _ => match administration(window, recorded, body).or_else(|| control(recorded, body, payloads)) {
             Some(body) => Ok(body),
             None => return Rebuilt::Follows,
         },
@@ -57,6 +82,12 @@ pub(super) fn rebuild(window: &[Recorded], state: &impl StateRead, payloads: &im
         Ok(body) => Rebuilt::Command { root, command: Box::new(command(recorded, body, state)) },
         Err(why) => Rebuilt::Lost { root, why },
     }
+}
+
+/// Whether nothing is missing between the first entry and the one at `last`, as far as the window goes.
+fn contiguous(window: &[Recorded], last: usize) -> bool {
+    let mut pairs = window.iter().zip(window.iter().skip(1)).take(last);
+    pairs.all(|(one, next)| one.entry.seq.0 + 1 == next.entry.seq.0)
 }
 
 /// The entry that says what was asked for. Runs that a call opens or closes come before its decision, and the announcement of a
@@ -189,6 +220,41 @@ fn administration(window: &[Recorded], recorded: &Recorded, body: &EventBody) ->
         EventBody::SpanAnchored(body) => CommandBody::Anchored(body.clone()),
         _ => return None,
     })
+}
+
+/// Control commands. Their justification is not read by any decision: one that is gone is as good as any other of its length.
+fn control(recorded: &Recorded, body: &EventBody, payloads: &impl Payloads) -> Option<CommandBody> {
+    let tenant = recorded.entry.tenant.clone();
+    let justification = || {
+        let committed = recorded.entry.payloads.iter().find(|payload| payload.role == JUSTIFICATION_ROLE);
+        match (recorded.payload(JUSTIFICATION_ROLE, payloads), committed) {
+            (Some(Held::Bytes(bytes)), _) => bytes,
+            (_, Some(committed)) => vec![0; usize::try_from(committed.length).unwrap_or(0).min(PAYLOAD_BYTES_MAX)],
+            (_, None) => Vec::new(),
+        }
+    };
+    let control = match body {
+        EventBody::PayloadErased(body) => ControlCommand::ErasePayload {
+            tenant,
+            seq: body.entry,
+            commitment: body.commitment,
+            justification: justification(),
+        },
+        EventBody::TenantConfigured(body) => ControlCommand::ConfigureTenant { tenant, settings: body.settings },
+        EventBody::TenantDisabled(body) => ControlCommand::SetTenantDisabled { tenant, disabled: body.disabled },
+        EventBody::KillSwitchSet(body) => ControlCommand::KillSwitch {
+            tenant,
+            target: body.target.clone(),
+            engaged: body.engaged,
+            justification: justification(),
+        },
+        EventBody::PrincipalEnabled(body) => ControlCommand::EnablePrincipal { tenant, subject: body.subject.clone() },
+        EventBody::KernelActivated(body) => {
+            ControlCommand::ActivateKernelVersion { version: body.version, supports: body.supports.clone() }
+        }
+        _ => return None,
+    };
+    Some(CommandBody::Control(Box::new(control)))
 }
 
 /// The creation of the ledger: parameters, the first keys, and last the first operator.

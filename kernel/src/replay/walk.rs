@@ -11,7 +11,7 @@ use super::recorded::{Held, Payloads, Recorded};
 use crate::command::Command;
 use crate::event::{ACCUMULATE_ROLE, EventBody, INPUT_ROLE};
 use crate::evolve::{EntryFacts, evolve};
-use crate::limits::{ENTRIES_PER_COMMAND_MAX, KERNEL_VERSION};
+use crate::limits::{ENTRIES_PER_COMMAND_MAX, KERNEL_VERSIONS};
 use crate::state::{MemoryState, Overlay, Record, StateKey, StateRead};
 
 /// The entries at hand, and what stood before them.
@@ -26,6 +26,8 @@ pub(super) struct Step<'a, P> {
     pub lost: &'a Lost,
     /// Whether the command before could not be decided again.
     pub after_lost: bool,
+    /// Whether no entry was left out so far.
+    pub whole: bool,
 }
 
 /// What is done with each command.
@@ -53,7 +55,7 @@ pub(super) fn walk<E, P: Payloads>(
     let mut window: VecDeque<Recorded> = VecDeque::new();
     let mut state = MemoryState::new();
     let mut lost = Lost::default();
-    let (mut count, mut after_lost, mut ended) = (0u64, false, false);
+    let (mut count, mut after_lost, mut ended, mut whole) = (0u64, false, false, true);
     loop {
         while !ended && window.len() < ENTRIES_PER_COMMAND_MAX {
             match entries.next() {
@@ -64,9 +66,10 @@ pub(super) fn walk<E, P: Payloads>(
         if window.is_empty() {
             return Ok(count);
         }
-        let step = Step { state: &state, window: window.make_contiguous(), payloads, lost: &lost, after_lost };
+        let step = Step { state: &state, window: window.make_contiguous(), payloads, lost: &lost, after_lost, whole };
         let taken = take(&step, visitor, &mut after_lost);
         for recorded in window.drain(..taken.clamp(1, window.len())) {
+            whole &= recorded.entry.seq.0 == count;
             lost.note(&recorded, payloads);
             advance(&mut state, &recorded, payloads);
             count += 1;
@@ -76,7 +79,7 @@ pub(super) fn walk<E, P: Payloads>(
 
 /// Shows the visitor what the entries at the front are; says how many of them it was about.
 fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lost: &mut bool) -> usize {
-    match rebuild(step.window, step.state, step.payloads) {
+    match rebuild(step.window, step.whole, step.state, step.payloads) {
         Rebuilt::Command { root, command } => match undecidable(step, root) {
             Some(why) => {
                 visitor.lost(step, root, why);
@@ -107,7 +110,7 @@ fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lo
 /// Why a command that is known cannot be decided again all the same.
 fn undecidable<P: Payloads>(step: &Step<'_, P>, root: usize) -> Option<Why> {
     if let Some(Record::Ledger(ledger)) = step.state.get(&StateKey::Ledger).as_deref()
-        && ledger.kernel_version != KERNEL_VERSION
+        && !KERNEL_VERSIONS.contains(&ledger.kernel_version)
     {
         return Some(Why::OtherKernel { version: ledger.kernel_version });
     }
