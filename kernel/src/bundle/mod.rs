@@ -26,6 +26,7 @@ mod obligation;
 mod outcome;
 mod path;
 mod pattern;
+pub mod rego;
 mod rules;
 mod schema;
 mod select;

@@ -1,0 +1,105 @@
+//! The input document of a policy: what it may know about a call.
+
+use std::collections::BTreeMap;
+
+use regorus::Value as Rego;
+
+use super::convert;
+use crate::value::Object;
+
+/// The input document, see `docs/schemas/rego-input.json`. Everything in it is committed or comes from the bundle.
+#[derive(Debug, Clone, Copy)]
+pub struct RegoInput<'a> {
+    /// `input.tool`.
+    pub tool: RegoTool<'a>,
+    /// `input.subject`: the authenticated subject.
+    pub subject: &'a str,
+    /// `input.environment`.
+    pub environment: &'a str,
+    /// `input.args`: the arguments, having passed the tool's schema.
+    pub args: &'a Object,
+    /// `input.run`.
+    pub run: RegoRun<'a>,
+    /// `input.taint`: the names of the sources that taint the call or its run.
+    pub taint: &'a [&'a str],
+    /// `input.context.risk_milli`: the reported risk in thousandths, when an authorised reporter gave one.
+    pub risk_milli: Option<u64>,
+    /// `input.context.labels`: the reported source labels.
+    pub labels: &'a [&'a str],
+    /// `input.time_ns`: the stamp of the decision in nanoseconds since 1970-01-01T00:00:00Z.
+    pub time_ns: u64,
+}
+
+/// `input.tool`: the tool as the bundle declares it.
+#[derive(Debug, Clone, Copy)]
+pub struct RegoTool<'a> {
+    /// The tool's name.
+    pub name: &'a str,
+    /// Its class.
+    pub class: &'a str,
+    /// Its actions.
+    pub actions: &'a [&'a str],
+    /// Its category.
+    pub category: &'a str,
+    /// Its risk tier.
+    pub risk_tier: &'a str,
+}
+
+/// `input.run`: the run's counters before this call, and its mode.
+#[derive(Debug, Clone, Copy)]
+pub struct RegoRun<'a> {
+    /// Calls decided.
+    pub calls: u64,
+    /// Calls denied.
+    pub denied: u64,
+    /// Calls that sent something out.
+    pub egress: u64,
+    /// Reads of sensitive resources.
+    pub sensitive_reads: u64,
+    /// `normal`, `restricted` or `quarantined`.
+    pub mode: &'a str,
+}
+
+fn object<const N: usize>(members: [(&str, Rego); N]) -> Rego {
+    Rego::from(members.into_iter().map(|(name, value)| (Rego::from(name), value)).collect::<BTreeMap<Rego, Rego>>())
+}
+
+fn texts(items: &[&str]) -> Rego {
+    Rego::from(items.iter().map(|item| Rego::from(*item)).collect::<Vec<Rego>>())
+}
+
+/// The document; `None` when a number in the arguments would lose digits.
+pub(super) fn document(input: &RegoInput<'_>) -> Option<Rego> {
+    let RegoInput { tool, run, .. } = input;
+    Some(object([
+        ("args", convert::object_to_rego(input.args)?),
+        (
+            "context",
+            object([("labels", texts(input.labels)), ("risk_milli", input.risk_milli.map_or(Rego::Null, Rego::from))]),
+        ),
+        ("environment", Rego::from(input.environment)),
+        (
+            "run",
+            object([
+                ("calls", Rego::from(run.calls)),
+                ("denied", Rego::from(run.denied)),
+                ("egress", Rego::from(run.egress)),
+                ("mode", Rego::from(run.mode)),
+                ("sensitive_reads", Rego::from(run.sensitive_reads)),
+            ]),
+        ),
+        ("subject", Rego::from(input.subject)),
+        ("taint", texts(input.taint)),
+        ("time_ns", Rego::from(input.time_ns)),
+        (
+            "tool",
+            object([
+                ("actions", texts(tool.actions)),
+                ("category", Rego::from(tool.category)),
+                ("class", Rego::from(tool.class)),
+                ("name", Rego::from(tool.name)),
+                ("risk_tier", Rego::from(tool.risk_tier)),
+            ]),
+        ),
+    ]))
+}
