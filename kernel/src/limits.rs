@@ -27,6 +27,10 @@ pub const TAINT_LABELS_MAX: usize = 16;
 pub const TAINT_ORIGINS_MAX: usize = 24;
 /// Most behaviour rules that are under way in one run.
 pub const LATCHES_MAX: usize = 24;
+/// Most labels of unexpired messages that a subject's inbox tells apart; later origins count under `*`.
+pub const INBOX_LABELS_MAX: usize = 32;
+/// Most quarantined runs of a subject that are told apart.
+pub const QUARANTINED_RUNS_MAX: usize = 16;
 /// Longest delegation chain.
 pub const CHAIN_MAX: usize = 8;
 /// Most `source_labels` and obligation types in one context.

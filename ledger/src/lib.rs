@@ -15,6 +15,7 @@ pub mod keys;
 pub mod limits;
 pub mod manifest;
 pub mod map;
+pub mod message;
 pub mod note;
 pub mod payload;
 pub mod proof;

@@ -27,6 +27,7 @@ mod request;
 mod request_bucket;
 mod request_window;
 mod run;
+mod subject_state;
 mod tenant;
 mod tenant_settings;
 
@@ -55,6 +56,7 @@ pub use request::{DecidedRecord, RequestRecord};
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
+pub use subject_state::{InboxLabel, SubjectStateRecord};
 pub use tenant::TenantRecord;
 pub use tenant_settings::TenantSettingsRecord;
 
@@ -107,6 +109,8 @@ pub enum StateKey {
         /// The id.
         id: RequestId,
     },
+    /// What holds for all runs of a subject.
+    SubjectState(TenantId, String),
     /// A kill switch, by `KillTarget::key`.
     KillSwitch(TenantId, String),
     /// That a payload was erased, by its commitment.
@@ -149,6 +153,7 @@ const BUNDLE: u8 = 18;
 const REQUEST_BUCKET: u8 = 20;
 const REQUEST: u8 = 21;
 const KILL_SWITCH: u8 = 31;
+const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
 const TENANT_SETTINGS: u8 = 42;
 const EXPIRY_BUCKET: u8 = 23;
@@ -181,6 +186,7 @@ impl StateKey {
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
             StateKey::Request { .. } => REQUEST,
             StateKey::KillSwitch(..) => KILL_SWITCH,
+            StateKey::SubjectState(..) => SUBJECT_STATE,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
             StateKey::TenantSettings(_) => TENANT_SETTINGS,
             StateKey::ExpiryBucket(_) => EXPIRY_BUCKET,
@@ -221,7 +227,8 @@ impl StateKey {
             | StateKey::LeaseIndex(tenant, text)
             | StateKey::Approval(tenant, text)
             | StateKey::PendingCall(tenant, text)
-            | StateKey::DecisionStatus(tenant, text) => {
+            | StateKey::DecisionStatus(tenant, text)
+            | StateKey::SubjectState(tenant, text) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(text.as_bytes());
             }
@@ -268,6 +275,7 @@ impl StateKey {
             REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
             REQUEST => read_request(&mut r)?,
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
+            SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),
             TENANT_SETTINGS => StateKey::TenantSettings(read_last_tenant(&mut r)?),
             EXPIRY_BUCKET => StateKey::ExpiryBucket(r.u64("a minute")?),

@@ -5,7 +5,7 @@ use super::keys::{
     EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord,
     KeyringRecord, KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord, OfferedBundleRecord, PendingCall,
     PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey,
-    TenantRecord, TenantSettingsRecord,
+    SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -72,6 +72,7 @@ records! {
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
     Request(RequestRecord) for (StateKey::Request { .. });
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
+    SubjectState(SubjectStateRecord) for (StateKey::SubjectState(..));
     ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));
     TenantSettings(TenantSettingsRecord) for (StateKey::TenantSettings(_));
     ExpiryBucket(ExpiryBucketRecord) for (StateKey::ExpiryBucket(_));

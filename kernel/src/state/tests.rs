@@ -38,6 +38,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::OfferedBundle(t, h)),
         hashes().prop_map(StateKey::Bundle),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
         tenants().prop_map(StateKey::TenantSettings),
         any::<u64>().prop_map(StateKey::RequestBucket),

@@ -1,0 +1,139 @@
+//! What holds for all runs of a subject: `SubjectState(tenant, subject)`; absent while nothing does. Bounded.
+
+use std::collections::BTreeMap;
+
+use assent_ledger::ids::Time;
+
+use crate::codec::{CodecError, Reader, Writer};
+use crate::limits::{INBOX_LABELS_MAX, LATCHES_MAX, NAME_BYTES_MAX, QUARANTINED_RUNS_MAX};
+use crate::state::record::RecordCodec;
+use crate::taint::{OTHER_ORIGINS, TaintLabel};
+
+/// What no new run of a subject escapes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubjectStateRecord {
+    /// Its runs that are quarantined; at its cap the oldest stays. While there is one, every run of the subject is.
+    pub quarantined: Vec<String>,
+    /// Labels of messages that it may have read, each with the time until which it joins every run in which the subject acts.
+    pub inbox: Vec<InboxLabel>,
+    /// How many runs, messages or delegations lay between a person and the messages in the inbox, at most.
+    pub generation: u32,
+    /// How far each behaviour rule across runs has come, by rule id.
+    pub latches: BTreeMap<String, u8>,
+}
+
+/// A label that came with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxLabel {
+    /// The label.
+    pub label: TaintLabel,
+    /// When the message expires.
+    pub until: Time,
+}
+
+impl SubjectStateRecord {
+    /// Whether nothing holds, so that there need be no record.
+    pub fn is_empty(&self) -> bool {
+        *self == SubjectStateRecord::default()
+    }
+
+    /// The labels that join a run in which the subject acts now.
+    pub fn labels(&self, now: Time) -> impl Iterator<Item = &TaintLabel> {
+        self.inbox.iter().filter(move |item| item.until > now).map(|item| &item.label)
+    }
+
+    /// The generation that a run in which the subject acts now has at least.
+    pub fn generation(&self, now: Time) -> u32 {
+        if self.inbox.iter().any(|item| item.until > now) { self.generation } else { 0 }
+    }
+
+    /// Takes a label in; what has expired goes, and beyond the cap origins are not told apart any more.
+    pub fn receive(&mut self, label: &TaintLabel, until: Time, generation: u32, now: Time) {
+        self.inbox.retain(|item| item.until > now);
+        self.generation = if self.inbox.is_empty() { generation } else { self.generation.max(generation) };
+        if self.join(label, until) {
+            return;
+        }
+        let any = TaintLabel { origin: OTHER_ORIGINS.to_owned(), propagated_from: None, ..label.clone() };
+        if self.inbox.len() < INBOX_LABELS_MAX {
+            self.inbox.push(InboxLabel { label: label.clone(), until });
+        } else if !self.join(&any, until) {
+            // One of each source beyond the cap: there are few sources.
+            self.inbox.push(InboxLabel { label: any, until });
+        }
+    }
+
+    fn join(&mut self, label: &TaintLabel, until: Time) -> bool {
+        let same = |item: &&mut InboxLabel| item.label.source == label.source && item.label.origin == label.origin;
+        let Some(item) = self.inbox.iter_mut().find(same) else { return false };
+        item.until = item.until.max(until);
+        item.label.confidence_milli = item.label.confidence_milli.max(label.confidence_milli);
+        true
+    }
+}
+
+impl RecordCodec for SubjectStateRecord {
+    const VERSION: u8 = 1;
+
+    fn write(&self, w: &mut Writer) {
+        w.count(self.quarantined.len());
+        self.quarantined.iter().for_each(|run| w.text(run));
+        w.count(self.inbox.len());
+        for item in &self.inbox {
+            item.label.write(w);
+            w.u64(item.until.0);
+        }
+        w.u32(self.generation);
+        w.count(self.latches.len());
+        for (rule, step) in &self.latches {
+            w.text(rule);
+            w.u8(*step);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let runs = r.count("the runs", QUARANTINED_RUNS_MAX)?;
+        let quarantined: Result<Vec<String>, _> = (0..runs).map(|_| r.text("a run", NAME_BYTES_MAX)).collect();
+        let labels = r.count("the inbox", INBOX_LABELS_MAX + crate::taint::TaintSource::ALL.len())?;
+        let inbox: Result<Vec<InboxLabel>, _> =
+            (0..labels).map(|_| Ok(InboxLabel { label: TaintLabel::read(r)?, until: r.time("until")? })).collect();
+        let (quarantined, inbox, generation) = (quarantined?, inbox?, r.u32("the generation")?);
+        let rules = r.count("the latches", LATCHES_MAX)?;
+        let latches: Result<BTreeMap<String, u8>, _> =
+            (0..rules).map(|_| Ok((r.text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect();
+        Ok(SubjectStateRecord { quarantined, inbox, generation, latches: latches? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::taint::TaintSource;
+
+    fn label(source: TaintSource, origin: String) -> TaintLabel {
+        TaintLabel { source, origin, confidence_milli: 500, propagated_from: Some("m".into()) }
+    }
+
+    #[test]
+    fn an_inbox_forgets_what_expired_and_nothing_else() {
+        let mut subject = SubjectStateRecord::default();
+        subject.receive(&label(TaintSource::Web, "a".into()), Time(10), 3, Time(1));
+        subject.receive(&label(TaintSource::Web, "a".into()), Time(5), 1, Time(2));
+        assert_eq!((subject.labels(Time(9)).count(), subject.generation(Time(9))), (1, 3));
+        assert_eq!((subject.labels(Time(10)).count(), subject.generation(Time(10))), (0, 0));
+        subject.receive(&label(TaintSource::Email, "b".into()), Time(20), 1, Time(10));
+        assert_eq!((subject.inbox.len(), subject.generation(Time(11))), (1, 1));
+    }
+
+    #[test]
+    fn beyond_the_cap_sources_are_still_told_apart() {
+        let mut subject = SubjectStateRecord::default();
+        for n in 0..200 {
+            let source = if n % 2 == 0 { TaintSource::Web } else { TaintSource::Rag };
+            subject.receive(&label(source, format!("o-{n}")), Time(100 + n), 0, Time(1));
+        }
+        assert_eq!(subject.inbox.len(), INBOX_LABELS_MAX + 2);
+        assert_eq!(subject.labels(Time(290)).filter(|label| label.origin == OTHER_ORIGINS).count(), 2);
+        assert_eq!(SubjectStateRecord::decode(&subject.encode()), Ok(subject));
+    }
+}
