@@ -199,7 +199,8 @@ fn pointers_select_within_arguments_and_explain_tells_the_steps() {
     assert_eq!(codes(&bundle, "s", "t", r#"{"to":[{"a/b":"x"}]}"#)[0], AllowedRulesPassed);
     assert_eq!(codes(&bundle, "s", "t", r#"{"to":[]}"#), [NoMatchingRule]);
     let args = Object::default();
-    let lines = bundle.explain(&Call { subject: "s", tool: bundle.tool("t").unwrap(), args: &args }, &NoFacts);
+    let lines =
+        bundle.explain(&Call { subject: "s", tool: bundle.tool("t").unwrap(), args: &args }, &NoFacts, None, None);
     assert_eq!(lines.last().unwrap(), "verdict: deny (NO_MATCHING_RULE)");
     assert!(lines.iter().any(|line| line.starts_with("rule r (line 5): does not match")), "{lines:?}");
 }

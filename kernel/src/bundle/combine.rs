@@ -1,5 +1,7 @@
 //! How votes become a verdict: deny over escalate over compute over allow, and nobody allowing is deny.
 
+use std::sync::Arc;
+
 use super::contract::{Contract, Strength};
 use super::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
 use super::obligation::Obligation;
@@ -14,6 +16,8 @@ use crate::verdict::Verdict;
 pub(super) struct Votes<'a> {
     /// Whether a person has approved the call, so that what escalates agrees.
     approved: bool,
+    /// Whether anything agreed to this call, to one in its place, or to it once a person has agreed.
+    agreed: bool,
     /// Every code that any vote came with; those of the winning band are the decision's.
     codes: Vec<ReasonCode>,
     against: Vec<&'a RuleId>,
@@ -33,6 +37,7 @@ impl<'a> Votes<'a> {
     pub(super) fn new(approved: bool) -> Votes<'a> {
         Votes {
             approved,
+            agreed: false,
             codes: Vec::with_capacity(4),
             against: Vec::new(),
             matched: Vec::new(),
@@ -90,6 +95,7 @@ impl<'a> Votes<'a> {
             }
         }
         if !self.satisfied.is_empty() {
+            self.agreed = true;
             self.codes.push(ReasonCode::ContractSatisfied);
         }
     }
@@ -105,30 +111,68 @@ impl<'a> Votes<'a> {
         self.obligations.extend(&rule.obligations);
         match rule.verdict {
             Verdict::Deny => self.codes.push(ReasonCode::RuleDenied),
-            Verdict::Escalate => self.escalate(ReasonCode::ApprovalRequired, &rule.approval),
+            Verdict::Escalate => {
+                self.agreed = true;
+                self.escalate(ReasonCode::ApprovalRequired, rule.approval.clone());
+            }
             Verdict::Compute => match rule.compute.apply(args) {
                 Some(replacement) => self.compute(replacement, args),
                 None => self.codes.push(ReasonCode::PolicyError),
             },
-            Verdict::Allow => self.codes.push(ReasonCode::AllowlistMatch),
+            Verdict::Allow => {
+                self.agreed = true;
+                self.codes.push(ReasonCode::AllowlistMatch);
+            }
         }
     }
 
-    /// A vote for asking a person; an approval that is there turns it into agreement.
-    pub(super) fn escalate(&mut self, code: ReasonCode, need: &ApprovalNeed) {
+    /// A vote for asking a person; an approval that is there satisfies it.
+    fn escalate(&mut self, code: ReasonCode, need: ApprovalNeed) {
         if self.approved {
             self.codes.push(ReasonCode::Approved);
             return;
         }
         self.codes.push(code);
         self.approval = Some(match self.approval.take() {
-            Some(earlier) => earlier.and(need.clone()),
-            None => need.clone(),
+            Some(earlier) => earlier.and(need),
+            None => need,
         });
     }
 
+    /// What the operator's baseline says: it can deny, ask and replace, never allow.
+    pub(super) fn baseline(&mut self, mut baseline: Votes<'a>) {
+        baseline.close_contract();
+        let denied = baseline.codes.iter().any(|code| code.is_deny());
+        if baseline.codes.contains(&ReasonCode::PolicyError) {
+            self.codes.push(ReasonCode::PolicyError);
+        } else if denied {
+            self.codes.push(ReasonCode::BaselineDenied);
+        }
+        if let Some(need) = baseline.approval {
+            self.escalate(ReasonCode::ApprovalRequiredByBaseline, need);
+        } else if baseline.codes.contains(&ReasonCode::Approved) {
+            self.codes.push(ReasonCode::Approved);
+        }
+        if let Some(replacement) = baseline.replacement {
+            self.codes.extend(baseline.codes.iter().filter(|code| code.is_compute()));
+            self.agreed = true;
+            self.replacement = Some(replacement);
+        }
+        self.against.extend(baseline.against);
+        self.matched.extend(baseline.matched);
+        baseline.shadow.into_iter().for_each(|vote| self.shadow(vote));
+        self.obligations.extend(baseline.obligations);
+        self.accumulate.extend(baseline.accumulate);
+    }
+
+    /// Gives what is added up other keys.
+    pub(super) fn rename_keys(&mut self, rename: impl Fn(&str) -> Arc<str>) {
+        self.accumulate.iter_mut().for_each(|item| item.key = rename(&item.key));
+    }
+
     /// A vote for running something else; a second, different one is a conflict.
-    pub(super) fn compute(&mut self, replacement: Replacement, asked: &Object) {
+    fn compute(&mut self, replacement: Replacement, asked: &Object) {
+        self.agreed = true;
         if self.replacement.as_ref().is_some_and(|earlier| *earlier != replacement) {
             self.codes.push(ReasonCode::ComputeConflict);
         }
@@ -141,8 +185,12 @@ impl<'a> Votes<'a> {
         self.replacement = Some(replacement);
     }
 
-    /// A rule that is only tried.
-    pub(super) fn shadow(&mut self, vote: ShadowVote) {
+    /// A rule that is only tried and matches.
+    pub(super) fn shadow_rule(&mut self, rule: &Rule) {
+        self.shadow(ShadowVote { rule: rule.id.clone(), verdict: rule.verdict });
+    }
+
+    fn shadow(&mut self, vote: ShadowVote) {
         if self.shadow.len() < SHADOW_MAX {
             self.shadow.push(vote);
         }
@@ -151,7 +199,7 @@ impl<'a> Votes<'a> {
     /// The most restrictive vote, with the codes of its band. Nobody allowing is a deny.
     pub(super) fn outcome(mut self) -> Outcome {
         self.close_contract();
-        if self.codes.is_empty() {
+        if !self.agreed && !self.codes.iter().any(|code| code.is_deny()) {
             self.codes.push(ReasonCode::NoMatchingRule);
         }
         let any = |is: fn(ReasonCode) -> bool| self.codes.iter().any(|code| is(*code));

@@ -104,7 +104,7 @@ fn by_name(tools: Vec<Tool>, d: &mut Diagnostics) -> BTreeMap<Arc<str>, Tool> {
 }
 
 /// Contract rules and policy rules share one space of ids, since decisions name both.
-fn check_ids(contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
+pub(super) fn check_ids(contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
     let mut seen: BTreeMap<&str, Position> = BTreeMap::new();
     let all = contracts.iter().map(|c| (&*c.id, c.at)).chain(rules.iter().map(|r| (&*r.id, r.at)));
     for (id, at) in all {
@@ -116,7 +116,12 @@ fn check_ids(contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
 }
 
 /// A misspelt tool name would silently switch a deny rule off, so it is an error.
-fn check_tool_names(tools: &BTreeMap<Arc<str>, Tool>, contracts: &[Contract], rules: &[Rule], d: &mut Diagnostics) {
+pub(super) fn check_tool_names(
+    tools: &BTreeMap<Arc<str>, Tool>,
+    contracts: &[Contract],
+    rules: &[Rule],
+    d: &mut Diagnostics,
+) {
     let in_contracts = contracts.iter().flat_map(|contract| &contract.tools);
     let in_rules = rules.iter().flat_map(|rule| rule.tools.iter().flatten().chain(&rule.compute.tool));
     for (at, name) in in_contracts.chain(in_rules) {

@@ -3,10 +3,9 @@
 use super::CompiledBundle;
 use super::combine::Votes;
 use super::condition::HostMemo;
-use super::contract::Predicate;
 use super::facts::{Facts, NoFacts};
-use super::outcome::{Outcome, ShadowVote};
-use super::rules::Rule;
+use super::layers::{RuntimeRules, contract_votes, rule_vote};
+use super::outcome::Outcome;
 use super::tool::Tool;
 use crate::reason::ReasonCode;
 use crate::value::Object;
@@ -23,66 +22,53 @@ pub struct Call<'a> {
 }
 
 impl CompiledBundle {
-    /// [`CompiledBundle::evaluate_with`] for a first call about whose surroundings nothing is known.
+    /// [`CompiledBundle::evaluate_with`] for a first call about whose surroundings nothing is known, without other layers.
     pub fn evaluate(&self, call: &Call<'_>) -> Outcome {
         self.evaluate_with(call, &NoFacts)
     }
 
+    /// [`CompiledBundle::evaluate_layered`] without other layers.
+    pub fn evaluate_with(&self, call: &Call<'_>, facts: &impl Facts) -> Outcome {
+        self.evaluate_layered(call, facts, None, None)
+    }
+
     /// Evaluates one call. Total and deterministic; the order of arguments does not matter.
     ///
-    /// A lacking capability is final: contract and rules are then not asked.
-    pub fn evaluate_with(&self, call: &Call<'_>, facts: &impl Facts) -> Outcome {
+    /// A lacking capability is final: nothing else is then asked. Otherwise the contract, the rules (those of `runtime` before the
+    /// bundle's own) and the operator's `baseline` vote. The baseline can deny, ask for approval and replace the call; what it
+    /// allows is still the bundle's to allow.
+    pub fn evaluate_layered(
+        &self,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        baseline: Option<&CompiledBundle>,
+        runtime: Option<&RuntimeRules>,
+    ) -> Outcome {
         let situation = facts.situation();
         if let Err(code) = self.principals.check(call.subject, call.tool, call.args, situation.leased) {
             return Outcome::deny(code);
         }
         let memo = HostMemo::default();
         let mut votes = Votes::new(situation.approved);
-        self.contract_votes(call, facts, &memo, &mut votes);
-        let first = self.first_match(call, facts, &memo, &mut votes);
-        match first {
-            Some(rule) => votes.rule(rule, call.args),
-            // Rules that are present vote: none matching is their implicit deny. Those that are only tried do not count.
-            None if self.rules.iter().any(|rule| !rule.shadow) => votes.deny(ReasonCode::NoMatchingRule),
-            None => {}
+        if let Some(baseline) = baseline {
+            votes.baseline(baseline.baseline_votes(call, facts, &memo));
+        }
+        contract_votes(
+            call.tool.contracts.iter().filter_map(|p| at(&self.contracts, *p)),
+            call,
+            facts,
+            &memo,
+            &mut votes,
+        );
+        let first = runtime.map_or(&[][..], |runtime| &runtime.rules).iter().filter(|rule| rule.concerns(call.tool));
+        let own = call.tool.rules.iter().filter_map(|position| at(&self.rules, *position));
+        let matched = rule_vote(first.chain(own), call, facts, &memo, &mut votes);
+        // Rules that are present vote: none matching is their implicit deny. Those that are only tried and those of the runtime
+        // layer do not count as present.
+        if !matched && self.rules.iter().any(|rule| !rule.shadow) {
+            votes.deny(ReasonCode::NoMatchingRule);
         }
         votes.outcome()
-    }
-
-    /// Asks every contract rule of the tool; none is skipped, so that the pass ratio counts them all.
-    fn contract_votes<'a, 'c>(
-        &'a self,
-        call: &Call<'c>,
-        facts: &impl Facts,
-        memo: &HostMemo<'c>,
-        votes: &mut Votes<'a>,
-    ) {
-        for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
-            let total = contract.predicates.len();
-            let holds = |predicate: &&Predicate| predicate.holds(call.args, facts, memo, votes.accumulate());
-            let passed = contract.predicates.iter().filter(holds).count();
-            votes.contract(contract, passed, total);
-        }
-    }
-
-    /// The first enforced rule that matches; rules before it that are only tried leave their vote.
-    fn first_match<'a, 'c>(
-        &'a self,
-        call: &Call<'c>,
-        facts: &impl Facts,
-        memo: &HostMemo<'c>,
-        votes: &mut Votes<'a>,
-    ) -> Option<&'a Rule> {
-        let situation = facts.situation();
-        for rule in call.tool.rules.iter().filter_map(|position| at(&self.rules, *position)) {
-            if rule.matches(call, &situation, memo) {
-                if !rule.shadow {
-                    return Some(rule);
-                }
-                votes.shadow(ShadowVote { rule: rule.id.clone(), verdict: rule.verdict });
-            }
-        }
-        None
     }
 }
 

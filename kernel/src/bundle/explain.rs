@@ -2,47 +2,56 @@
 
 use super::CompiledBundle;
 use super::condition::HostMemo;
+use super::contract::Contract;
 use super::evaluate::{Call, at};
 use super::facts::Facts;
+use super::layers::RuntimeRules;
 
 impl CompiledBundle {
-    /// The steps of [`CompiledBundle::evaluate_with`] for this call, one line each, ending with the verdict and its codes.
-    pub fn explain(&self, call: &Call<'_>, facts: &impl Facts) -> Vec<String> {
+    /// The steps of [`CompiledBundle::evaluate_layered`] for this call, one line each, ending with the verdict and its codes. Of
+    /// the baseline only what it votes is shown, in the last line's codes: its text is the operator's.
+    pub fn explain(
+        &self,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        baseline: Option<&CompiledBundle>,
+        runtime: Option<&RuntimeRules>,
+    ) -> Vec<String> {
         let mut lines = Vec::new();
         match self.principals.check(call.subject, call.tool, call.args, facts.situation().leased) {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }
-        let outcome = self.evaluate_with(call, facts);
+        let outcome = self.evaluate_layered(call, facts, baseline, runtime);
         if !outcome.codes.iter().any(|code| code.is_structural()) {
-            self.explain_contract(call, facts, &mut lines);
-            self.explain_rules(call, facts, &mut lines);
+            for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
+                lines.push(explain_contract(contract, call, facts));
+            }
+            self.explain_rules(call, facts, runtime, &mut lines);
         }
+        if let Some(need) = &outcome.approval {
+            let roles = if need.roles.is_empty() { "any approver".to_owned() } else { need.roles.join(", ") };
+            lines.push(format!("approval: {} of {roles}, within {} seconds", need.required, need.expires_seconds));
+        }
+        lines.extend(outcome.obligations.iter().map(|obligation| {
+            let required = if obligation.required { "required" } else { "wanted" };
+            format!("obligation {}: {required}", obligation.kind)
+        }));
         let codes: Vec<&str> = outcome.codes.iter().map(|code| code.name()).collect();
         lines.push(format!("verdict: {} ({})", outcome.verdict, codes.join(", ")));
         lines
     }
 
-    fn explain_contract(&self, call: &Call<'_>, facts: &impl Facts, lines: &mut Vec<String>) {
-        for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {
-            let failing: Vec<String> = contract
-                .predicates
-                .iter()
-                .filter(|predicate| !predicate.holds(call.args, facts, &HostMemo::default(), &mut Vec::new()))
-                .map(|predicate| match predicate.selector() {
-                    Some(selector) => format!("`{selector}` (line {})", predicate.at.line),
-                    None => format!("the number of calls (line {})", predicate.at.line),
-                })
-                .collect();
-            lines.push(match failing.as_slice() {
-                [] => format!("contract {}: holds", contract.id),
-                _ => format!("contract {}: violated by {}", contract.id, failing.join(", ")),
-            });
-        }
-    }
-
-    fn explain_rules(&self, call: &Call<'_>, facts: &impl Facts, lines: &mut Vec<String>) {
-        for rule in call.tool.rules.iter().filter_map(|position| at(&self.rules, *position)) {
+    fn explain_rules(
+        &self,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        runtime: Option<&RuntimeRules>,
+        lines: &mut Vec<String>,
+    ) {
+        let first = runtime.map_or(&[][..], |runtime| &runtime.rules).iter().filter(|rule| rule.concerns(call.tool));
+        let own = call.tool.rules.iter().filter_map(|position| at(&self.rules, *position));
+        for rule in first.chain(own) {
             let (id, line) = (&rule.id, rule.at.line);
             if !rule.matches(call, &facts.situation(), &HostMemo::default()) {
                 lines.push(format!("rule {id} (line {line}): does not match"));
@@ -54,5 +63,22 @@ impl CompiledBundle {
             }
         }
         lines.push("rules: none matches".to_owned());
+    }
+}
+
+fn explain_contract(contract: &Contract, call: &Call<'_>, facts: &impl Facts) -> String {
+    let failing: Vec<String> = contract
+        .predicates
+        .iter()
+        .filter(|predicate| !predicate.holds(call.args, facts, &HostMemo::default(), &mut Vec::new()))
+        .map(|predicate| match predicate.selector() {
+            Some(selector) => format!("`{selector}` (line {})", predicate.at.line),
+            None => format!("the number of calls (line {})", predicate.at.line),
+        })
+        .collect();
+    let tried = if contract.shadow { ", is only tried" } else { "" };
+    match failing.as_slice() {
+        [] => format!("contract {}: holds{tried}", contract.id),
+        _ => format!("contract {}: violated by {}{tried}", contract.id, failing.join(", ")),
     }
 }

@@ -18,6 +18,8 @@ pub const CAPABILITIES_MAX: usize = 256;
 pub const CONTRACTS_MAX: usize = 2_000;
 /// Most policy rules of a bundle.
 pub const RULES_MAX: usize = 10_000;
+/// Most rules of a runtime layer; they are looked through one by one.
+pub const RUNTIME_RULES_MAX: usize = 256;
 /// Most rule positions over all distinct candidate lists of the tools.
 pub const CANDIDATES_MAX: usize = 4_000_000;
 /// Most bytes of an identifier: tools, classes, actions, rules, contracts.
