@@ -27,6 +27,8 @@ DIR holds <ledger>/spans/<start>-<end>/ as the node wrote it to write-once stora
   --quiet                   only the verdict line
   --help                    this text
 
+`assent-verify replay --help` and `assent-verify what-if --help`: deciding the record again (builds with the feature `replay`).
+
 The ledger's quorum and seal interval are believed only as the root key signed them in entry 0.
 Without --known-checkpoint, --receipt or --as-of a cut tail cannot be seen: the verdict is `VALID up to size N, time T`.
 
@@ -159,7 +161,7 @@ fn build(raw: Raw) -> Result<Command, UsageError> {
 }
 
 /// A key as 64 hexadecimal digits, or a file that holds them or a C2SP verifier key.
-fn root_key(text: &str) -> Result<PublicKey, String> {
+pub(crate) fn root_key(text: &str) -> Result<PublicKey, String> {
     if let Ok(key) = text.parse::<PublicKey>() {
         return Ok(key);
     }
@@ -174,7 +176,7 @@ fn root_key(text: &str) -> Result<PublicKey, String> {
 }
 
 /// A time in UTC with or without a fraction of up to six digits.
-fn time(text: &str) -> Option<Time> {
+pub(crate) fn time(text: &str) -> Option<Time> {
     let whole = text.strip_suffix('Z')?;
     let (seconds, fraction) = whole.split_once('.').unwrap_or((whole, "0"));
     if fraction.is_empty() || fraction.len() > 6 {

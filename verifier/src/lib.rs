@@ -21,6 +21,8 @@ mod trust;
 mod walk;
 
 pub mod args;
+#[cfg(feature = "replay")]
+pub mod replay;
 
 use std::io;
 use std::path::PathBuf;
