@@ -58,6 +58,10 @@ fn print_answer(out: &mut impl std::io::Write, answer: &Answer) -> std::io::Resu
             writeln!(out, "decided {seq} {decision_id} {verdict} {codes:?} {replayed}")
         }
         Answer::Recorded { first_seq, count, replayed } => writeln!(out, "recorded {first_seq} {count} {replayed}"),
+        Answer::Ruled { seq, event_id, verdict, codes, replayed, .. } => {
+            let codes: Vec<u16> = codes.iter().map(|code| code.number()).collect();
+            writeln!(out, "ruled {seq} {event_id} {verdict} {codes:?} {replayed}")
+        }
         Answer::Refused(refusal) => writeln!(out, "refused {} {}", refusal.number(), refusal.name()),
     }
 }

@@ -42,6 +42,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::ActivateBundle { environment, .. } => name("environment", environment),
         CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => check_run(run),
         CommandBody::Evaluate(evaluate) => check_evaluate(evaluate),
+        CommandBody::Execution(asked) => asked.check(),
         CommandBody::Control(control) => control.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
@@ -64,8 +65,7 @@ pub fn check_evaluate(evaluate: &Evaluate) -> Result<(), Refusal> {
     optional(name, "agent.name", evaluate.agent.name.as_deref())?;
     optional(name, "agent.version", evaluate.agent.version.as_deref())?;
     optional(subject, "subject", evaluate.subject.as_deref())?;
-    let is_media = |b: u8| b.is_ascii_alphanumeric() || b"._+/;=- ".contains(&b);
-    shape("content_type", &evaluate.content_type, NAME_BYTES_MAX, CONTENT_TYPE, is_media)?;
+    content_type(&evaluate.content_type)?;
     if evaluate.inputs.len() > INPUTS_BYTES_MAX {
         return Err(Refusal::Malformed { field: "inputs", expected: "at most 1 MiB" });
     }
@@ -90,6 +90,12 @@ fn check_context(context: &CallContext) -> Result<(), Refusal> {
         return Err(Refusal::Malformed { field: "risk_score_milli", expected: "0 to 1000" });
     }
     labels(&context.taint)
+}
+
+/// Checks a media type.
+pub(crate) fn content_type(text: &str) -> Result<(), Refusal> {
+    let is_media = |b: u8| b.is_ascii_alphanumeric() || b"._+/;=- ".contains(&b);
+    shape("content_type", text, NAME_BYTES_MAX, CONTENT_TYPE, is_media)
 }
 
 /// Checks taint labels: how many, and what their origins consist of.

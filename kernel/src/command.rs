@@ -4,6 +4,7 @@ mod body;
 mod context;
 mod control;
 mod encoding;
+mod execution;
 mod request_id;
 
 pub use body::{
@@ -12,6 +13,7 @@ pub use body::{
 };
 pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
 pub use control::{ControlCommand, KillTarget, TenantSettings};
+pub use execution::{Complete, Completion, ExecutionCommand, Fulfilled, Redeem};
 pub use request_id::{RequestId, RequestIdError};
 
 use assent_ledger::hash::{Hash, sha256};

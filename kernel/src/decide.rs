@@ -3,11 +3,13 @@
 //! A decision reads its own tenant's state and the system's only. Every command is checked again here, whatever the leader
 //! found when it accepted it: that was advice, this is what happens.
 
+mod budgets;
 mod caller;
 mod control;
 mod credentials;
 mod effects;
 mod evaluate;
+mod execution;
 mod genesis;
 mod keys;
 mod policy;
@@ -28,6 +30,7 @@ use crate::refusal::Refusal;
 use crate::state::keys::{LedgerRecord, ProgressRecord, RequestRecord, TenantRecord};
 use crate::state::{Record, StateKey, StateRead};
 
+pub use budgets::{ChargedCall, Charges, charges};
 pub use control::{is_erased, killed, killed_since, settings};
 pub(crate) use effects::digest_of_effect;
 pub use effects::effect_seen;
@@ -104,6 +107,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Cosigned(body) => spans::cosigned(&ctx, body),
         CommandBody::Anchored(body) => spans::anchored(&ctx, body),
         CommandBody::Control(asked) => control::control(&ctx, asked),
+        CommandBody::Execution(asked) => execution::execution(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))

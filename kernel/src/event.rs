@@ -4,6 +4,7 @@ mod bodies;
 mod control;
 mod decision;
 mod effects;
+mod execution;
 mod expiry;
 mod fields;
 mod lists;
@@ -16,8 +17,11 @@ pub use bodies::{
 pub use control::{KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, TenantConfigured, TenantDisabled};
 pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
+pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
 pub use expiry::ExpirySwept;
 
+use crate::reason::ReasonCode;
+use crate::verdict::Verdict;
 use assent_ledger::ids::TenantId;
 use assent_ledger::json::Value;
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SpanAnchored, SpanCosigned, SpanSealed};
@@ -66,6 +70,8 @@ pub const REPLACEMENT_ROLE: &str = "replacement";
 pub const ACCUMULATE_ROLE: &str = "accumulate";
 /// Role of the payload that holds what a tool returned.
 pub const OUTPUT_ROLE: &str = "output";
+/// Role of the payload that holds what a tool returned, as it may be shown.
+pub const OUTPUT_REDACTED_ROLE: &str = "output_redacted";
 /// Role of the payload that holds a person's reason.
 pub const JUSTIFICATION_ROLE: &str = "justification";
 /// Role of the payload that holds a bundle's source.
@@ -141,7 +147,32 @@ event_bodies! {
     SpanSealed(SpanSealed),
     SpanCosigned(SpanCosigned),
     SpanAnchored(SpanAnchored),
+    ToolRequest(ToolRequest),
+    ToolResponse(ToolResponse),
+    TokenExpired(TokenExpired),
     ExpirySwept(ExpirySwept),
+}
+
+/// What an agent gets to know about something that it asked for and that is not a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Allow or deny.
+    pub verdict: Verdict,
+    /// The reasons, by ascending number.
+    pub codes: Vec<ReasonCode>,
+    /// What else it needs to know: names and values, at most 32.
+    pub details: Vec<(String, String)>,
+}
+
+impl EventBody {
+    /// The ruling, if the event rules on what an agent asked for and is not a decided call; the command is answered with it.
+    pub fn ruling(&self) -> Option<Ruling> {
+        match self {
+            EventBody::ToolRequest(body) => Some(body.ruling()),
+            EventBody::ToolResponse(body) => Some(body.ruling()),
+            _ => None,
+        }
+    }
 }
 
 impl Event {

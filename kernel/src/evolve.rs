@@ -2,6 +2,7 @@
 //! leaves. Some events change the state by what a payload holds (a bundle's source, the arguments of a call): what derives from a payload must
 //! not be in a leaf. Each payload is bound by the commitment in the leaf; where one was erased, the state says that it does not know.
 
+mod budgets;
 mod control;
 mod decided;
 mod execution;
@@ -17,12 +18,14 @@ use crate::event::{Event, EventBody};
 use crate::state::{Record, StateKey, StateWrite};
 
 /// Where an event's entry stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryFacts {
     /// Its position.
     pub seq: Seq,
     /// Its time.
     pub time: Time,
+    /// Its event id; a decision's is what callers know it by.
+    pub event_id: String,
 }
 
 /// Makes an event so.
@@ -52,6 +55,9 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
             decided::decided(state, at, event, body);
             execution::decided(state, at, event, body);
         }
+        EventBody::ToolRequest(body) => execution::requested(state, at, tenant, body),
+        EventBody::ToolResponse(body) => execution::responded(state, at, tenant, body),
+        EventBody::TokenExpired(body) => execution::expired(state, tenant, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}

@@ -10,7 +10,7 @@ use assent_ledger::ids::{Seq, TenantId, Time};
 use crate::command::{Command, RequestId};
 use crate::limits::{REQUEST_BUCKET_SECONDS, REQUEST_FUTURE_SECONDS, REQUEST_WINDOW_SECONDS, REQUESTS_MAX};
 use crate::refusal::Refusal;
-use crate::state::keys::{DecidedRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord};
+use crate::state::keys::{DecidedRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RuledRecord};
 use crate::state::{Record, StateKey, StateRead, StateWrite};
 
 const MICROS: u64 = 1_000_000;
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub count: u32,
     /// The decision, if it was an Evaluate.
     pub decided: Option<DecidedRecord>,
+    /// The ruling, if it was something else that an agent asks for.
+    pub ruled: Option<RuledRecord>,
 }
 
 /// Remembers a command that was recorded, and forgets what has left the window.
@@ -66,9 +68,9 @@ fn remember_capped(state: &mut impl StateWrite, command: &Command, now: Time, ou
         _ => RequestBucketRecord { count: 0, digest: Hash::default() },
     };
     let key = request_key(&command.caller.tenant, command.principal(), command.request_id);
-    let Outcome { first_seq, count, decided } = outcome;
+    let Outcome { first_seq, count, decided, ruled } = outcome;
     let content = command.content_hash();
-    let row = Record::Request(RequestRecord { content, first_seq, count, order: summary.count, decided });
+    let row = Record::Request(RequestRecord { content, first_seq, count, order: summary.count, decided, ruled });
     summary.digest = chain_digest(&summary.digest, &key.encode(), &row.encode());
     summary.count += 1;
     state.put(key, row);

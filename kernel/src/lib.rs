@@ -8,6 +8,7 @@
 
 pub mod admit;
 pub mod bundle;
+pub mod charge;
 pub mod codec;
 pub mod command;
 pub mod dare;

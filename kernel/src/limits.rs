@@ -47,6 +47,14 @@ pub const RUN_BYTES_MAX: usize = 8 << 10;
 pub const TICK_ITEMS_MAX: usize = 1_000;
 /// Most entries about ended records that one Tick makes, besides its own.
 pub const TICK_EVENTS_MAX: usize = 32;
+/// Most positions at which one Tick looks for decisions whose time is over.
+pub const TICK_POSITIONS_MAX: u64 = 1_024;
+/// Most decisions that end with one Tick.
+pub const TICK_TOKENS_MAX: usize = 512;
+/// Most tenants whose decisions end with one Tick.
+pub const TICK_TENANTS_MAX: usize = 16;
+/// Most decisions in one entry about their end.
+pub const TOKENS_PER_ENTRY_MAX: usize = 64;
 /// Most minutes without rows that one Tick passes; a longer silence gets an entry, so that it is not walked again.
 pub const EXPIRY_EMPTY_MINUTES_MAX: u64 = 24 * 60;
 /// How long an effect's key is remembered, in microseconds.
@@ -110,7 +118,8 @@ const _: () = assert!(
     (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19) + LATCHES_MAX * (NAME_BYTES_MAX + 5) + SUBJECT_BYTES_MAX + 160
         <= RUN_BYTES_MAX
 );
-const _: () = assert!(2 * TICK_EVENTS_MAX < ENTRIES_PER_COMMAND_MAX);
+const _: () =
+    assert!(TICK_EVENTS_MAX + TICK_TENANTS_MAX + TICK_TOKENS_MAX / TOKENS_PER_ENTRY_MAX < ENTRIES_PER_COMMAND_MAX);
 const _: () = assert!(NAME_BYTES_MAX <= ledger::ID_BYTES_MAX);
 const _: () = assert!(SUBJECT_BYTES_MAX <= ledger::ACTOR_BYTES_MAX);
 const _: () = assert!(REQUEST_WINDOW_SECONDS.is_multiple_of(REQUEST_BUCKET_SECONDS));

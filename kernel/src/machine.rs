@@ -164,7 +164,9 @@ impl Machine {
             return Err(Refusal::OtherOrigin);
         }
         match decide_guarded(overlay, command)? {
-            Decision::Repeat(row) => Ok(Answer::of(row.first_seq, row.count, row.decided.as_ref(), true)),
+            Decision::Repeat(row) => {
+                Ok(Answer::of(row.first_seq, row.count, row.decided.as_ref(), row.ruled.as_ref(), true))
+            }
             Decision::Events(events) => {
                 check_members(&events, at)?;
                 self.write(overlay, command, &events, progress)

@@ -12,7 +12,7 @@ use super::pattern::Patterns;
 use super::rules::Rule;
 use super::source::{self, Node};
 use super::tool::Tool;
-use super::{CompiledBundle, bundle_hash, lint};
+use super::{CompiledBundle, budgets, bundle_hash, lint};
 
 /// Compiles a bundle's YAML source, or says everything that is wrong with it, in order of lines.
 ///
@@ -33,7 +33,7 @@ pub fn compile(source: &[u8]) -> Result<CompiledBundle, Vec<BundleError>> {
 }
 
 fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 12] = [
         "name",
         "version",
         "description",
@@ -44,9 +44,10 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         "principals",
         "contract",
         "rules",
+        "budgets",
+        "rates",
     ];
-    const LATER: [&str; 8] =
-        ["rego", "behaviour", "behavior", "budgets", "obligations", "layers", "taint", "approvals"];
+    const LATER: [&str; 7] = ["rego", "behaviour", "behavior", "obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
     let name = fields.required("name", d).and_then(|node| text(node, "name", d)).map(str::to_owned);
     let version = fields.required("version", d).and_then(|node| text(node, "version", d)).map(str::to_owned);
@@ -73,6 +74,8 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
     tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
     check_tool_names(&tools, &contracts, &rules, d);
+    let (budgets, rates) = budgets::read(&fields, d);
+    budgets::check_tool_names(&budgets, &rates, &tools, d);
     // The sort is stable: within a layer and a priority the position in the source decides.
     rules.sort_by_key(|rule| (rule.layer, rule.priority));
     let mut bundle = CompiledBundle {
@@ -85,6 +88,8 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         principals,
         contracts,
         rules,
+        budgets,
+        rates,
         lints: Vec::new(),
     };
     index(&mut bundle, d);

@@ -20,6 +20,8 @@ pub const CONTRACTS_MAX: usize = 2_000;
 pub const RULES_MAX: usize = 10_000;
 /// Most rules of a runtime layer; they are looked through one by one.
 pub const RUNTIME_RULES_MAX: usize = 256;
+/// Most budgets of a bundle, and most rates.
+pub const BUDGETS_MAX: usize = 256;
 /// Most rule positions over all distinct candidate lists of the tools.
 pub const CANDIDATES_MAX: usize = 4_000_000;
 /// Most bytes of an identifier: tools, classes, actions, rules, contracts.

@@ -5,6 +5,7 @@
 
 mod across;
 mod approval;
+mod budgets;
 mod capability;
 mod combine;
 mod compile;
@@ -42,6 +43,7 @@ use assent_ledger::hash::{Hash, sha256};
 
 use crate::reason::ReasonCode;
 
+pub use budgets::{Budget, Rate};
 pub use capability::{CapabilityView, LeaseTerms};
 pub use compile::compile;
 pub use constraint::Constraints;
@@ -68,6 +70,8 @@ pub struct CompiledBundle {
     contracts: Vec<contract::Contract>,
     /// In the order they are asked: by layer, then by priority, then by position in the source.
     rules: Vec<rules::Rule>,
+    budgets: Vec<Budget>,
+    rates: Vec<Rate>,
     lints: Vec<Lint>,
 }
 
@@ -128,6 +132,16 @@ impl CompiledBundle {
     /// The roles of a subject, by its own name and by all its prefixes; may repeat.
     pub fn roles<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = &'a str> {
         self.principals.roles(subject)
+    }
+
+    /// The budgets, in the order written.
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
+    }
+
+    /// The rates, in the order written.
+    pub fn rates(&self) -> &[Rate] {
+        &self.rates
     }
 
     /// What loads but probably does not mean what it says, in order of lines.

@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{CallContext, ControlCommand, Role};
+use super::{CallContext, ControlCommand, ExecutionCommand, Role};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub enum CommandBody {
     Anchored(Box<AnchoredSpan>),
     /// Sets a switch or a setting, erases a payload, changes the kernel's version.
     Control(Box<ControlCommand>),
+    /// Redeems a decision, or says what came of it. Agent.
+    Execution(Box<ExecutionCommand>),
     /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
     Tick,
 }
@@ -220,6 +222,7 @@ impl CommandBody {
             CommandBody::Cosigned(_) => "cosigned",
             CommandBody::Anchored(_) => "anchored",
             CommandBody::Control(control) => control.name(),
+            CommandBody::Execution(asked) => asked.name(),
             CommandBody::Tick => "tick",
         }
     }

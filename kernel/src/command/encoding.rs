@@ -8,8 +8,8 @@ use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
 use super::{
-    Agent, CallContext, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource,
-    RunRequest, read_role,
+    Agent, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis, NewCredential, NewTenant,
+    OfferedSource, RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -34,6 +34,7 @@ impl CommandBody {
             CommandBody::Cosigned(_) => 15,
             CommandBody::Anchored(_) => 16,
             CommandBody::Control(control) => control.tag(),
+            CommandBody::Execution(asked) => asked.tag(),
             CommandBody::Tick => 39,
         }
     }
@@ -82,6 +83,7 @@ impl CommandBody {
             CommandBody::Cosigned(body) => write_json(&body.to_value(), w),
             CommandBody::Anchored(body) => write_json(&body.to_value(), w),
             CommandBody::Control(control) => control.write(w),
+            CommandBody::Execution(asked) => asked.write(w),
             CommandBody::Tick => {}
         }
     }
@@ -129,6 +131,9 @@ impl CommandBody {
     fn read_area(tag: u8, r: &mut Reader<'_>) -> Result<CommandBody, CodecError> {
         if let Some(control) = ControlCommand::read(tag, r)? {
             return Ok(CommandBody::Control(Box::new(control)));
+        }
+        if let Some(asked) = ExecutionCommand::read(tag, r)? {
+            return Ok(CommandBody::Execution(Box::new(asked)));
         }
         Err(CodecError::Choice { what: "a command's kind", got: u64::from(tag) })
     }

@@ -42,6 +42,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Evaluate(_) => &[Role::Agent],
         CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
         CommandBody::Control(control) => control.permitted(),
+        CommandBody::Execution(asked) => asked.permitted(),
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }

@@ -3,6 +3,7 @@
 //! Steps up to the run's mode are structural: what they find is final, whatever the policy says. The steps behind them vote.
 
 mod called;
+mod charges;
 mod identity;
 mod policy;
 mod record;
@@ -70,6 +71,8 @@ struct Judged {
     effects: Effects,
     counts: Vec<&'static str>,
     replacement: Option<Replaced>,
+    /// Whether a budget was asked.
+    budget_asked: bool,
     /// Whether tenant or bundle only observe.
     observe: bool,
     /// Whether observe mode lets the call pass all the same: what is structural it does not.
@@ -86,6 +89,7 @@ impl Judged {
             effects: Effects::default(),
             counts: Vec::new(),
             replacement: None,
+            budget_asked: false,
             observe: false,
             soft: false,
         }
@@ -171,15 +175,25 @@ fn steps<S: StateRead>(
     called::envelope(asked.evaluate, &active, tool)?;
     run_mode::admits(run.mode, tool)?;
     let called = Called { subject, run, mode: run.mode, bundle: &bundle, tool, args: &args };
+    charges::effect(ctx, asked, tool, judged)?;
     judged.soft = true;
+    charges::charge(ctx, asked, subject, &bundle, tool, judged)?;
     (judged.outcome, judged.replacement) = policy::vote(ctx, asked, &called);
-    Ok(())
+    // Only the replacement is charged, if it is another tool.
+    match judged.replacement.as_ref().and_then(|replaced| bundle.tool(&replaced.evaluate.tool)) {
+        Some(other) if other.name() != tool.name() => {
+            charges::effect(ctx, asked, other, judged)?;
+            charges::charge(ctx, asked, subject, &bundle, other, judged)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What follows from the verdict: obligations, tried rules, and until when it can be redeemed.
 fn settle<S: StateRead>(ctx: &Context<'_, S>, judged: &mut Judged) {
     let shadow = |vote: &crate::bundle::ShadowVote| ShadowVote { rule: vote.rule.to_string(), verdict: vote.verdict };
     judged.effects.shadow = judged.outcome.shadow.iter().take(crate::limits::RULES_SHOWN_MAX).map(shadow).collect();
+    charges::settle(judged);
     if judged.effective() == Verdict::Deny {
         return;
     }

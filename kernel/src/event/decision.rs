@@ -150,7 +150,7 @@ fn agent_from(value: &Value) -> Result<Agent, BodyError> {
     Ok(agent)
 }
 
-fn codes_from(value: &Value) -> Option<Vec<ReasonCode>> {
+pub(super) fn codes_from(value: &Value) -> Option<Vec<ReasonCode>> {
     let number = |item: &Value| ReasonCode::from_number(u16::try_from(item.as_int()?).ok()?);
     let codes: Option<Vec<ReasonCode>> = value.as_list()?.iter().map(number).collect();
     codes.filter(|codes| !codes.is_empty() && codes.is_sorted_by(|a, b| a < b))

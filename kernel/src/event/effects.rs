@@ -8,7 +8,7 @@ use assent_ledger::seal::BodyError;
 use super::fields::{Fields, with_opt};
 use super::lists::{labels, list, texts, with_labels, with_list};
 use crate::limits::{BUDGETS_PER_CALL_MAX, CHAIN_MAX, LATCHES_MAX, OBLIGATIONS_MAX, RULES_SHOWN_MAX};
-use crate::state::keys::{RunCounters, RunMode};
+use crate::state::keys::{PAIRS_MAX, RunCounters, RunMode};
 use crate::taint::TaintLabel;
 use crate::verdict::Verdict;
 
@@ -21,8 +21,12 @@ pub struct Effects {
     pub approved_by: Option<String>,
     /// Hash of the operator's baseline that was asked too.
     pub baseline: Option<Hash>,
+    /// The only executor that can redeem the decision.
+    pub audience: Option<String>,
     /// On whose behalf, from the nearest to the origin.
     pub chain: Vec<String>,
+    /// What an approver tied the decision to: names and values, such as `max_amount` and `5000`.
+    pub constraints: Vec<(String, String)>,
     /// Whether the agent enforces in its own process.
     pub cooperative: bool,
     /// Names of the run's counters that advance by one.
@@ -39,6 +43,8 @@ pub struct Effects {
     pub mode: RunMode,
     /// What the enforcement point has to do besides.
     pub obligations: Vec<Obligation>,
+    /// Labels of what the tool returns; the run takes them on when the decision is redeemed.
+    pub output_labels: Vec<TaintLabel>,
     /// The decision in whose execution this call was made.
     pub parent: Option<String>,
     /// Keys of the rate buckets that one call is taken from.
@@ -94,7 +100,8 @@ impl Effects {
     /// The effects as JSON; nothing when there are none.
     pub(super) fn to_value(&self) -> Option<Value> {
         let mut value = Value::empty_map();
-        let texts: [(&str, Option<&str>); 8] = [
+        let texts: [(&str, Option<&str>); 9] = [
+            ("audience", self.audience.as_deref()),
             ("approval", self.approval.as_deref()),
             ("approved_by", self.approved_by.as_deref()),
             ("effect_key", self.effect_key.as_deref()),
@@ -115,6 +122,8 @@ impl Effects {
         value = with_opt(value, "depth", (self.depth > 0).then_some(self.depth));
         value = with_opt(value, "token_expires", self.token_expires.map(|time| Value::decimal(time.0)));
         value = with_list(value, "chain", &self.chain, |subject| Value::str(&**subject));
+        value = with_list(value, "constraints", &self.constraints, pair_value);
+        value = with_labels(value, "output_labels", &self.output_labels);
         value = with_list(value, "counts", &self.counts, |name| Value::str(*name));
         value = with_list(value, "latches", &self.latches, |(rule, step)| {
             Value::map([("rule", Value::str(&**rule)), ("step", Value::from(u32::from(*step)))])
@@ -136,8 +145,10 @@ impl Effects {
         let effects = Effects {
             approval: fields.text_opt("approval")?,
             approved_by: fields.text_opt("approved_by")?,
+            audience: fields.text_opt("audience")?,
             baseline: fields.hash_opt("baseline")?,
             chain: texts(&mut fields, "chain", CHAIN_MAX)?,
+            constraints: list(&mut fields, "constraints", PAIRS_MAX, read_pair)?,
             cooperative: fields.read_opt("cooperative", "true", |v| v.as_bool().filter(|b| *b))?.unwrap_or(false),
             counts: list(&mut fields, "counts", RunCounters::NAMES.len(), read_counter)?,
             depth: fields
@@ -148,6 +159,7 @@ impl Effects {
             lease: fields.text_opt("lease")?,
             mode: fields.read_opt("mode", "restricted, quarantined or closed", mode)?.unwrap_or_default(),
             obligations: list(&mut fields, "obligations", OBLIGATIONS_MAX, Obligation::from_value)?,
+            output_labels: labels(&mut fields, "output_labels")?,
             parent: fields.text_opt("parent")?,
             rates: texts(&mut fields, "rates", BUDGETS_PER_CALL_MAX)?,
             replacement: fields.hash_opt("replacement")?,
@@ -172,6 +184,17 @@ fn read_counter(item: &Value) -> Result<&'static str, BodyError> {
     name.ok_or(BodyError::Invalid { field: "counts", expected: "names of counters" })
 }
 
+fn pair_value((name, text): &(String, String)) -> Value {
+    Value::map([("name", Value::str(&**name)), ("value", Value::str(&**text))])
+}
+
+fn read_pair(item: &Value) -> Result<(String, String), BodyError> {
+    let mut fields = Fields::of(item, "a name and a value")?;
+    let pair = (fields.text("name")?, fields.text("value")?);
+    fields.finish()?;
+    Ok(pair)
+}
+
 fn read_latch(item: &Value) -> Result<(String, u8), BodyError> {
     let mut fields = Fields::of(item, "a latch")?;
     let step = |v: &Value| u8::try_from(v.as_int()?).ok();
@@ -183,9 +206,7 @@ fn read_latch(item: &Value) -> Result<(String, u8), BodyError> {
 impl Obligation {
     fn to_value(&self) -> Value {
         let value = Value::map([("required", Value::from(self.required)), ("type", Value::str(&*self.kind))]);
-        with_list(value, "params", &self.params, |(name, text)| {
-            Value::map([("name", Value::str(&**name)), ("value", Value::str(&**text))])
-        })
+        with_list(value, "params", &self.params, pair_value)
     }
 
     fn from_value(item: &Value) -> Result<Obligation, BodyError> {
@@ -193,12 +214,7 @@ impl Obligation {
         let obligation = Obligation {
             kind: fields.text("type")?,
             required: fields.bool("required")?,
-            params: list(&mut fields, "params", OBLIGATIONS_MAX, |item| {
-                let mut fields = Fields::of(item, "a parameter")?;
-                let param = (fields.text("name")?, fields.text("value")?);
-                fields.finish()?;
-                Ok(param)
-            })?,
+            params: list(&mut fields, "params", OBLIGATIONS_MAX, read_pair)?,
         };
         fields.finish()?;
         Ok(obligation)

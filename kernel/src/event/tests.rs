@@ -6,7 +6,7 @@ use assent_ledger::ids::{NodeId, Seq, Time};
 use assent_ledger::json::parse;
 
 use super::*;
-use crate::command::{Agent, KillTarget, RequestId, Role, TenantSettings};
+use crate::command::{Agent, Completion, Fulfilled, KillTarget, RequestId, Role, TenantSettings, Usage};
 use crate::reason::ReasonCode;
 use crate::state::keys::RunMode;
 use crate::taint::{TaintLabel, TaintSource};
@@ -40,8 +40,40 @@ fn bodies() -> Vec<EventBody> {
         PrincipalEnabled { subject: "s".into() }.into(),
         PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
         KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
-        ExpirySwept { minute: 7, row: 1, tokens: assent_ledger::ids::Seq(9) }.into(),
+        tool_request().into(),
+        tool_response().into(),
+        TokenExpired { tokens: vec![ExpiredToken { decision: Seq(4), decision_id: "d".into() }] }.into(),
+        ExpirySwept { minute: 7, row: 1, tokens: Seq(9) }.into(),
     ]
+}
+
+fn tool_request() -> ToolRequest {
+    ToolRequest {
+        audience: Some("gw".into()),
+        codes: vec![ReasonCode::Redeemed],
+        decision: Seq(4),
+        decision_id: "d".into(),
+        redeemer: "key-1".into(),
+        tool: Some("t".into()),
+        verdict: Verdict::Allow,
+    }
+}
+
+fn tool_response() -> ToolResponse {
+    ToolResponse {
+        codes: vec![ReasonCode::ObligationUnsupported, ReasonCode::Redeemed],
+        decision: Seq(4),
+        decision_id: "d".into(),
+        duration_ms: u64::MAX,
+        fulfilled: vec![Fulfilled { kind: "redact".into(), proof: Hash([3; 32]) }],
+        missing: vec!["sign_action".into()],
+        redeemer: "key-1".into(),
+        status: Completion::Unknown,
+        taint: Vec::new(),
+        tool: None,
+        usage: Some(Usage { tokens: 5, cost_micro_usd: 6 }),
+        verdict: Verdict::Allow,
+    }
 }
 
 fn effects() -> Effects {
@@ -54,7 +86,9 @@ fn effects() -> Effects {
     Effects {
         approval: Some("a-1".into()),
         approved_by: Some("a-2".into()),
+        audience: Some("gw".into()),
         baseline: Some(Hash([7; 32])),
+        constraints: vec![("max_amount".into(), "5".into())],
         chain: vec!["s2".into()],
         cooperative: true,
         counts: vec!["calls", "denied"],
@@ -68,6 +102,7 @@ fn effects() -> Effects {
             required: true,
             params: vec![("fields".into(), "email".into())],
         }],
+        output_labels: vec![label.clone()],
         parent: Some("d-0".into()),
         rates: vec!["r-1".into()],
         replacement: Some(Hash([8; 32])),
@@ -153,7 +188,7 @@ fn the_effects_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"approval":"a-1","approved_by":"a-2","baseline":"{seven}","chain":["s2"],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
         )
     );
 }

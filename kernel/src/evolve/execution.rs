@@ -1,24 +1,122 @@
-//! What an allowed call sets aside until its outcome is known.
+//! What an allowed call sets aside until its outcome is known, and what becomes of it: redeemed, completed, or never used.
 
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{TenantId, Time};
 
-use super::EntryFacts;
+use super::{EntryFacts, budgets};
+use crate::command::Completion;
 use crate::decide::digest_of_effect;
-use crate::event::{Event, PolicyDecision};
+use crate::event::{Event, PolicyDecision, TokenExpired, ToolRequest, ToolResponse};
 use crate::expiry;
 use crate::limits::EFFECT_KEY_MICROS;
-use crate::state::keys::EffectKeyRecord;
+use crate::state::keys::{EffectKeyRecord, OutstandingRecord, RedeemedRecord, RunRecord};
 use crate::state::{Record, StateKey, StateWrite};
 use crate::verdict::Verdict;
 
 /// Takes what a decision sets aside into the state.
 pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
-    if let (Some(key), Verdict::Allow | Verdict::Compute) = (&body.effects.effect_key, body.effective) {
-        let tool = body.effects.replacement_tool.as_ref().unwrap_or(&body.tool);
-        let digest = digest_of_effect(&body.environment, tool, key);
+    let (tenant, effects) = (&event.tenant, &body.effects);
+    effects.rates.iter().for_each(|rate| budgets::take(state, tenant, rate, at.time));
+    let (Some(expires), Some(run_id), Some(subject)) = (effects.token_expires, &event.run_id, &body.subject) else {
+        return;
+    };
+    effects.reserved.iter().for_each(|reservation| budgets::reserve(state, tenant, reservation));
+    // In observe mode the original runs, whatever was computed.
+    let replaced = body.effective == Verdict::Compute;
+    let tool = effects.replacement_tool.as_ref().filter(|_| replaced).unwrap_or(&body.tool);
+    let effect = effects.effect_key.as_ref().map(|key| digest_of_effect(&body.environment, tool, key));
+    if let Some(effect) = effect {
         let expires = Time(at.time.0.saturating_add(EFFECT_KEY_MICROS));
-        let item = StateKey::EffectKey(event.tenant.clone(), digest);
+        let item = StateKey::EffectKey(tenant.clone(), effect);
         state.put(item.clone(), Record::EffectKey(EffectKeyRecord { seq: at.seq, expires }));
         expiry::schedule(state, expires, item);
+    }
+    let record = OutstandingRecord {
+        tenant: tenant.clone(),
+        decision_id: at.event_id.clone(),
+        run_id: run_id.clone(),
+        subject: subject.clone(),
+        chain: effects.chain.clone(),
+        environment: body.environment.clone(),
+        tool: tool.clone(),
+        commitment: effects.replacement.filter(|_| replaced).unwrap_or(body.request_commitment),
+        expires,
+        audience: effects.audience.clone(),
+        reserved: effects.reserved.clone(),
+        lease: effects.lease.clone(),
+        effect,
+        obligations: effects.obligations.clone(),
+        output_labels: effects.output_labels.clone(),
+        depth: effects.depth,
+        children: 0,
+        redeemed: None,
+    };
+    state.put(StateKey::Outstanding(at.seq.0), Record::Outstanding(record));
+}
+
+/// A decision is redeemed. The run takes on what the tool's output may bring before anybody has seen it.
+pub(super) fn requested(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &ToolRequest) {
+    let Some(mut record) = outstanding(state, body.decision.0).filter(|_| body.verdict == Verdict::Allow) else {
+        return;
+    };
+    change_run(state, tenant, &record.run_id, |run| {
+        record.output_labels.iter().for_each(|label| run.taint.join(label, at.time));
+        run.open_intents = run.open_intents.saturating_add(1);
+        run.counters.add_one("redeemed");
+    });
+    record.redeemed = Some(RedeemedRecord { redeemer: body.redeemer.clone(), seq: at.seq, time: at.time });
+    state.put(StateKey::Outstanding(body.decision.0), Record::Outstanding(record));
+}
+
+/// The outcome is known: what was set aside is settled. Labels of the output are added; those that the run took on stay.
+pub(super) fn responded(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &ToolResponse) {
+    let Some(record) = outstanding(state, body.decision.0).filter(|_| body.verdict == Verdict::Allow) else { return };
+    for reservation in &record.reserved {
+        // Where nobody knows what was used, what was set aside counts as used.
+        let used = |unit: crate::charge::Unit| body.usage.map_or(reservation.amount, |usage| unit.of(usage));
+        budgets::settle(state, tenant, reservation, used);
+    }
+    change_run(state, tenant, &record.run_id, |run| {
+        body.taint.iter().for_each(|label| run.taint.join(label, at.time));
+        run.open_intents = run.open_intents.saturating_sub(1);
+        run.counters.add_one("completed");
+        if body.status == Completion::Failure {
+            run.counters.add_one("failed");
+        }
+    });
+    state.delete(StateKey::Outstanding(body.decision.0));
+}
+
+/// Nobody redeemed these in time: what was set aside is given back, and the effect may be tried again, since it did not happen.
+pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &TokenExpired) {
+    for token in &body.tokens {
+        let Some(record) = outstanding(state, token.decision.0).filter(|record| record.redeemed.is_none()) else {
+            continue;
+        };
+        record.reserved.iter().for_each(|reservation| budgets::settle(state, tenant, reservation, |_| 0));
+        if let Some(effect) = record.effect {
+            let key = StateKey::EffectKey(tenant.clone(), effect);
+            let own =
+                matches!(state.get(&key).as_deref(), Some(Record::EffectKey(known)) if known.seq == token.decision);
+            if own {
+                state.delete(key);
+            }
+        }
+        state.delete(StateKey::Outstanding(token.decision.0));
+    }
+}
+
+fn outstanding(state: &impl StateWrite, seq: u64) -> Option<OutstandingRecord> {
+    match state.get(&StateKey::Outstanding(seq)).as_deref() {
+        Some(Record::Outstanding(record)) => Some(record.clone()),
+        _ => None,
+    }
+}
+
+fn change_run(state: &mut impl StateWrite, tenant: &TenantId, run_id: &str, change: impl FnOnce(&mut RunRecord)) {
+    let key = StateKey::Run(tenant.clone(), run_id.to_owned());
+    if let Some(Record::Run(known)) = state.get(&key).as_deref() {
+        let mut run = known.clone();
+        change(&mut run);
+        state.put(key, Record::Run(run));
     }
 }

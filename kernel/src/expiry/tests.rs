@@ -29,7 +29,11 @@ fn sweep(state: &mut Overlay<'_, MemoryState>, now: Time, items_max: usize) -> (
     if !items.is_empty() || long {
         let ExpiryCursorRecord { minute, row, tokens, .. } = walk.cursor.clone();
         let body = EventBody::from(ExpirySwept { minute, row, tokens });
-        evolve(state, &EntryFacts { seq: Seq(0), time: now }, &Event::new(TenantId::system(), None, body));
+        evolve(
+            state,
+            &EntryFacts { seq: Seq(0), time: now, event_id: String::new() },
+            &Event::new(TenantId::system(), None, body),
+        );
         assert_eq!(cursor(state), walk.cursor, "the entry's position is where the walk stood");
     }
     (items, long)

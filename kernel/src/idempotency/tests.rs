@@ -26,7 +26,7 @@ fn command(minute: u64, n: u8) -> Command {
 }
 
 const fn outcome(n: u8) -> Outcome {
-    Outcome { first_seq: Seq(n as u64), count: 1, decided: None }
+    Outcome { first_seq: Seq(n as u64), count: 1, decided: None, ruled: None }
 }
 
 #[test]

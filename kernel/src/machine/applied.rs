@@ -10,7 +10,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::state::Changes;
-use crate::state::keys::DecidedRecord;
+use crate::state::keys::{DecidedRecord, DecisionTerms, RuledRecord};
 use crate::verdict::Verdict;
 
 /// Where a batch stands in the log, and who the cluster is; recorded in seals.
@@ -94,6 +94,23 @@ pub enum Answer {
         codes: Vec<ReasonCode>,
         /// The salt under which the leaf commits to the request's hash.
         request_salt: [u8; 32],
+        /// Under which terms the call may run.
+        terms: Box<DecisionTerms>,
+        /// Whether this repeats the answer to an earlier command with the same request id.
+        replayed: bool,
+    },
+    /// Something else that an agent asks for was ruled on: a redemption, a capability, a message, an access to memory.
+    Ruled {
+        /// The ruling's entry.
+        seq: Seq,
+        /// The entry's event id.
+        event_id: String,
+        /// Allow or deny.
+        verdict: Verdict,
+        /// The reasons, by ascending number.
+        codes: Vec<ReasonCode>,
+        /// What else the caller needs to know: names and values.
+        details: Vec<(String, String)>,
         /// Whether this repeats the answer to an earlier command with the same request id.
         replayed: bool,
     },
@@ -111,12 +128,25 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The answer to a request that made `count` entries from `first_seq`.
-    pub(crate) fn of(first_seq: Seq, count: u32, decided: Option<&DecidedRecord>, replayed: bool) -> Answer {
-        let Some(decided) = decided.cloned() else { return Answer::Recorded { first_seq, count, replayed } };
-        let DecidedRecord { decision_id, run_id, verdict, codes, request_salt } = decided;
+    /// The answer to a request that made `count` entries from `first_seq`. A decision is always the last entry of its command.
+    pub(crate) fn of(
+        first_seq: Seq,
+        count: u32,
+        decided: Option<&DecidedRecord>,
+        ruled: Option<&RuledRecord>,
+        replayed: bool,
+    ) -> Answer {
+        let Some(decided) = decided.cloned() else {
+            return match ruled.cloned() {
+                Some(RuledRecord { seq, event_id, verdict, codes, details }) => {
+                    Answer::Ruled { seq, event_id, verdict, codes, details, replayed }
+                }
+                None => Answer::Recorded { first_seq, count, replayed },
+            };
+        };
+        let DecidedRecord { decision_id, run_id, verdict, codes, request_salt, terms } = decided;
         let seq = Seq(first_seq.0 + u64::from(count.saturating_sub(1)));
-        Answer::Decided { seq, decision_id, run_id, verdict, codes, request_salt, replayed }
+        Answer::Decided { seq, decision_id, run_id, verdict, codes, request_salt, terms, replayed }
     }
 }
 

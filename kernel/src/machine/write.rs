@@ -12,12 +12,12 @@ use assent_ledger::payload::encrypt;
 use super::{Answer, AppliedEntry, CosignedFacts, Machine, Progress, SealFacts, SealedPayload, Tenant};
 use crate::command::{Command, CommandBody};
 use crate::decide;
-use crate::event::{Event, EventBody};
+use crate::event::{Event, EventBody, Ruling};
 use crate::evolve::{EntryFacts, evolve};
 use crate::idempotency;
 use crate::refusal::Refusal;
 use crate::stamp::{Purpose, Stamp};
-use crate::state::keys::DecidedRecord;
+use crate::state::keys::{DecidedRecord, DecisionTerms, RuledRecord};
 use crate::state::{Overlay, Record, StateKey, StateRead};
 
 /// The entries of one command, and the heads after them; the machine knows nothing of them yet.
@@ -27,6 +27,7 @@ struct Draft {
     entries: Vec<AppliedEntry>,
     payloads: u32,
     decided: Option<DecidedRecord>,
+    ruled: Option<RuledRecord>,
 }
 
 impl Machine {
@@ -45,15 +46,17 @@ impl Machine {
             entries: Vec::with_capacity(events.len()),
             payloads: 0,
             decided: None,
+            ruled: None,
         };
         for event in events {
-            let seq = self.draft_entry(overlay, &command.stamp, now, event, &mut draft)?;
-            evolve(overlay, &EntryFacts { seq, time: now }, event);
+            let (seq, event_id) = self.draft_entry(overlay, &command.stamp, now, event, &mut draft)?;
+            evolve(overlay, &EntryFacts { seq, time: now, event_id }, event);
         }
         let first_seq = Seq(self.head.size.0);
         let count = u32::try_from(events.len()).map_err(|_| Refusal::LeafTooLarge)?;
-        let answer = Answer::of(first_seq, count, draft.decided.as_ref(), false);
-        let outcome = idempotency::Outcome { first_seq, count, decided: draft.decided.take() };
+        let answer = Answer::of(first_seq, count, draft.decided.as_ref(), draft.ruled.as_ref(), false);
+        let (decided, ruled) = (draft.decided.take(), draft.ruled.take());
+        let outcome = idempotency::Outcome { first_seq, count, decided, ruled };
         idempotency::remember(overlay, command, now, outcome);
         self.take_in(draft, events, progress);
         if let CommandBody::CreateTenant(new) = &command.body {
@@ -69,7 +72,7 @@ impl Machine {
         now: Time,
         event: &Event,
         draft: &mut Draft,
-    ) -> Result<Seq, Refusal> {
+    ) -> Result<(Seq, String), Refusal> {
         let tenant = match draft.tenants.get(&event.tenant).or_else(|| self.tenants.get(&event.tenant)) {
             Some(tenant) => *tenant,
             None => self.first_of_tenant(overlay, event)?,
@@ -116,15 +119,21 @@ impl Machine {
             applied.verdict = Some(body.verdict);
             applied.tool = Some(body.tool.clone());
             draft.decided = Some(DecidedRecord {
-                decision_id: entry.event_id,
+                decision_id: entry.event_id.clone(),
                 run_id: event.run_id.clone(),
                 verdict: body.verdict,
                 codes: body.codes.clone(),
                 request_salt: stamp.derive(Purpose::RequestSalt, 0),
+                terms: Box::new(DecisionTerms::of(body)),
             });
         }
+        if let Some(Ruling { verdict, codes, details }) = event.body.ruling() {
+            applied.verdict = Some(verdict);
+            let event_id = entry.event_id.clone();
+            draft.ruled = Some(RuledRecord { seq: link.seq, event_id, verdict, codes, details });
+        }
         draft.entries.push(applied);
-        Ok(link.seq)
+        Ok((link.seq, entry.event_id))
     }
 
     /// The start of a tenant's chain. The entry that creates a tenant names its opaque id.

@@ -73,6 +73,8 @@ pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, 
         }
         EventBody::BundleOffered(_) => offer(recorded, payloads),
         EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
+        // What an executor presented is not on the record: a redemption cannot be asked for again, nor what rests on it.
+        EventBody::ToolRequest(_) | EventBody::ToolResponse(_) => return Rebuilt::Elsewhere,
         _ => match administration(window, recorded, body).or_else(|| control(recorded, body, payloads)) {
             Some(body) => Ok(body),
             None => return Rebuilt::Follows,

@@ -125,7 +125,9 @@ fn undecidable<P: Payloads>(step: &Step<'_, P>, root: usize) -> Option<Why> {
 fn advance<P: Payloads>(state: &mut MemoryState, recorded: &Recorded, payloads: &P) {
     let Some(event) = recorded.event(payloads) else { return };
     let mut overlay = Overlay::new(state);
-    evolve(&mut overlay, &EntryFacts { seq: recorded.entry.seq, time: recorded.entry.time }, &event);
+    let Entry { seq, time, event_id, .. } = &recorded.entry;
+    let facts = EntryFacts { seq: *seq, time: *time, event_id: event_id.clone() };
+    evolve(&mut overlay, &facts, &event);
     let (changes, dropped) = overlay.into_changes();
     state.commit(&changes, &dropped);
 }

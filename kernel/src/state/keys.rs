@@ -4,9 +4,11 @@
 
 mod active_bundle;
 mod approval;
+mod budget;
 mod bundle;
 mod credential;
 mod credential_name;
+mod decided;
 mod decision_status;
 mod effect_key;
 mod erased_payload;
@@ -20,9 +22,11 @@ mod lease;
 mod lease_index;
 mod ledger;
 mod offered_bundle;
+mod outstanding;
 mod pending_call;
 mod principal;
 mod progress;
+mod rate;
 mod request;
 mod request_bucket;
 mod request_window;
@@ -33,9 +37,12 @@ mod tenant_settings;
 
 pub use active_bundle::ActiveBundleRecord;
 pub use approval::{ApprovalRecord, ApprovalStatus, Vote};
+pub use budget::BudgetRecord;
 pub use bundle::BundleRecord;
 pub use credential::CredentialRecord;
 pub use credential_name::CredentialNameRecord;
+pub(crate) use decided::PAIRS_MAX;
+pub use decided::{DecidedRecord, DecisionTerms, RuledRecord};
 pub use decision_status::{DecisionStatusRecord, ReplacedDecision};
 pub use effect_key::EffectKeyRecord;
 pub use erased_payload::ErasedPayloadRecord;
@@ -49,10 +56,12 @@ pub use lease::{ALL_ACTIONS, LeaseConstraints, LeaseRecord};
 pub use lease_index::LeaseIndexRecord;
 pub use ledger::LedgerRecord;
 pub use offered_bundle::OfferedBundleRecord;
+pub use outstanding::{OutstandingRecord, RedeemedRecord};
 pub use pending_call::PendingCall;
 pub use principal::PrincipalRecord;
 pub use progress::{CosignedRecord, ProgressRecord};
-pub use request::{DecidedRecord, RequestRecord};
+pub use rate::RateRecord;
+pub use request::RequestRecord;
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
@@ -117,6 +126,12 @@ pub enum StateKey {
     ErasedPayload(TenantId, Hash),
     /// How a tenant is decided for.
     TenantSettings(TenantId),
+    /// A decision that may be redeemed, or was, by its position.
+    Outstanding(u64),
+    /// What of a budget is used, by its key.
+    Budget(TenantId, String),
+    /// A rate's bucket, by its key.
+    Rate(TenantId, String),
     /// How many rows end in a minute.
     ExpiryBucket(u64),
     /// What ends in a minute: the minute and the row.
@@ -156,6 +171,9 @@ const KILL_SWITCH: u8 = 31;
 const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
 const TENANT_SETTINGS: u8 = 42;
+const OUTSTANDING: u8 = 22;
+const BUDGET: u8 = 25;
+const RATE: u8 = 26;
 const EXPIRY_BUCKET: u8 = 23;
 const EXPIRY: u8 = 24;
 const EFFECT_KEY: u8 = 37;
@@ -189,6 +207,9 @@ impl StateKey {
             StateKey::SubjectState(..) => SUBJECT_STATE,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
             StateKey::TenantSettings(_) => TENANT_SETTINGS,
+            StateKey::Outstanding(_) => OUTSTANDING,
+            StateKey::Budget(..) => BUDGET,
+            StateKey::Rate(..) => RATE,
             StateKey::ExpiryBucket(_) => EXPIRY_BUCKET,
             StateKey::Expiry(..) => EXPIRY,
             StateKey::EffectKey(..) => EFFECT_KEY,
@@ -228,6 +249,8 @@ impl StateKey {
             | StateKey::Approval(tenant, text)
             | StateKey::PendingCall(tenant, text)
             | StateKey::DecisionStatus(tenant, text)
+            | StateKey::Budget(tenant, text)
+            | StateKey::Rate(tenant, text)
             | StateKey::SubjectState(tenant, text) => {
                 write_tenant(tenant, &mut w);
                 w.fixed(text.as_bytes());
@@ -239,7 +262,9 @@ impl StateKey {
                 w.fixed(&hash.0);
             }
             StateKey::Credential(hash) | StateKey::Bundle(hash) => w.fixed(&hash.0),
-            StateKey::RequestBucket(bucket) | StateKey::ExpiryBucket(bucket) => w.u64(*bucket),
+            StateKey::RequestBucket(number) | StateKey::ExpiryBucket(number) | StateKey::Outstanding(number) => {
+                w.u64(*number)
+            }
             StateKey::Expiry(minute, row) => {
                 w.u64(*minute);
                 w.u32(*row);
@@ -278,6 +303,9 @@ impl StateKey {
             SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),
             TENANT_SETTINGS => StateKey::TenantSettings(read_last_tenant(&mut r)?),
+            OUTSTANDING => StateKey::Outstanding(r.u64("a position")?),
+            BUDGET => StateKey::Budget(read_tenant(&mut r)?, read_name(&mut r)?),
+            RATE => StateKey::Rate(read_tenant(&mut r)?, read_name(&mut r)?),
             EXPIRY_BUCKET => StateKey::ExpiryBucket(r.u64("a minute")?),
             EXPIRY => StateKey::Expiry(r.u64("a minute")?, r.u32("a row")?),
             EFFECT_KEY => StateKey::EffectKey(read_tenant(&mut r)?, r.hash("an effect")?),

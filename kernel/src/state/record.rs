@@ -1,11 +1,12 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, ApprovalRecord, BundleRecord, CredentialNameRecord, CredentialRecord, DecisionStatusRecord,
-    EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord,
-    KeyringRecord, KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord, OfferedBundleRecord, PendingCall,
-    PrincipalRecord, ProgressRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey,
-    SubjectStateRecord, TenantRecord, TenantSettingsRecord,
+    ActiveBundleRecord, ApprovalRecord, BudgetRecord, BundleRecord, CredentialNameRecord, CredentialRecord,
+    DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord,
+    ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord,
+    OfferedBundleRecord, OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord,
+    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey, SubjectStateRecord, TenantRecord,
+    TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -75,6 +76,9 @@ records! {
     SubjectState(SubjectStateRecord) for (StateKey::SubjectState(..));
     ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));
     TenantSettings(TenantSettingsRecord) for (StateKey::TenantSettings(_));
+    Outstanding(OutstandingRecord) for (StateKey::Outstanding(_));
+    Budget(BudgetRecord) for (StateKey::Budget(..));
+    Rate(RateRecord) for (StateKey::Rate(..));
     ExpiryBucket(ExpiryBucketRecord) for (StateKey::ExpiryBucket(_));
     Expiry(ExpiryRecord) for (StateKey::Expiry(..));
     EffectKey(EffectKeyRecord) for (StateKey::EffectKey(..));

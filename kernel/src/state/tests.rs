@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::keys::*;
 use super::*;
 use crate::command::{RequestId, Role};
+use crate::event::{Obligation, Reservation};
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
 
@@ -43,6 +44,9 @@ fn keys() -> impl Strategy<Value = StateKey> {
         tenants().prop_map(StateKey::TenantSettings),
         any::<u64>().prop_map(StateKey::RequestBucket),
         any::<u64>().prop_map(StateKey::ExpiryBucket),
+        any::<u64>().prop_map(StateKey::Outstanding),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Budget(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Rate(t, s)),
         (any::<u64>(), any::<u32>()).prop_map(|(m, n)| StateKey::Expiry(m, n)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::EffectKey(t, h)),
         Just(StateKey::ExpiryCursor),
@@ -83,9 +87,44 @@ proptest! {
             verdict: Verdict::Deny,
             codes: vec![ReasonCode::RuleDenied, ReasonCode::PolicyError],
             request_salt: hash.0,
+            terms: Box::new(DecisionTerms {
+                observe: flag,
+                token_expires: flag.then_some(Time(n)),
+                audience: flag.then(|| text.clone()),
+                constraints: vec![(text.clone(), text.clone())],
+                replacement: flag.then_some(hash),
+                ..DecisionTerms::nothing(Verdict::Allow)
+            }),
+        };
+        let ruled = RuledRecord {
+            seq: Seq(n),
+            event_id: text.clone(),
+            verdict: Verdict::Allow,
+            codes: vec![ReasonCode::Redeemed],
+            details: vec![(text.clone(), text.clone())],
         };
         let request =
-            RequestRecord { content: hash, first_seq: Seq(n), count: m % 60, order: n, decided: flag.then_some(decided) };
+            RequestRecord { content: hash, first_seq: Seq(n), count: m % 60, order: n, decided: flag.then_some(decided), ruled: (!flag).then_some(ruled) };
+        let outstanding = OutstandingRecord {
+            tenant: tenant.clone(),
+            decision_id: text.clone(),
+            run_id: text.clone(),
+            subject: text.clone(),
+            chain: vec![text.clone()],
+            environment: text.clone(),
+            tool: text.clone(),
+            commitment: hash,
+            expires: Time(n),
+            audience: flag.then(|| text.clone()),
+            reserved: vec![Reservation { budget: text.clone(), amount: n }],
+            lease: flag.then(|| text.clone()),
+            effect: flag.then_some(hash),
+            obligations: vec![Obligation { kind: text.clone(), required: flag, params: vec![(text.clone(), text.clone())] }],
+            output_labels: Vec::new(),
+            depth: m,
+            children: m,
+            redeemed: flag.then(|| RedeemedRecord { redeemer: text.clone(), seq: Seq(n), time: Time(n) }),
+        };
         let subject = flag.then(|| text.clone());
         let cosigned = flag.then_some(CosignedRecord { size: n.wrapping_add(1).into_size(), checkpoint: hash, manifest: hash });
         let name = |t: &TenantId| (t.clone(), text.clone());
@@ -102,6 +141,9 @@ proptest! {
             (StateKey::Tenant(tenant.clone()), Record::Tenant(TenantRecord { blind: hash.0, opaque: hash, disabled: flag, created: Time(n) })),
             (StateKey::Bundle(hash), Record::Bundle(BundleRecord { source: text.clone().into_bytes() })),
             (StateKey::RequestBucket(n), Record::RequestBucket(RequestBucketRecord { count: n, digest: hash })),
+            (StateKey::Outstanding(n), Record::Outstanding(outstanding)),
+            (StateKey::Budget(tenant.clone(), text.clone()), Record::Budget(BudgetRecord { window: n, reserved: n, spent: n })),
+            (StateKey::Rate(tenant.clone(), text.clone()), Record::Rate(RateRecord { credit: n, at: Time(n) })),
             (StateKey::ExpiryBucket(n), Record::ExpiryBucket(ExpiryBucketRecord { rows: m })),
             (StateKey::Expiry(n, m), Record::Expiry(ExpiryRecord { item: StateKey::EffectKey(tenant.clone(), hash) })),
             (StateKey::EffectKey(tenant.clone(), hash), Record::EffectKey(EffectKeyRecord { seq: Seq(n), expires: Time(n) })),
@@ -189,6 +231,7 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
         verdict: Verdict::Allow,
         codes: vec![ReasonCode::Approved],
         request_salt: [5; 32],
+        terms: Box::new(DecisionTerms::nothing(Verdict::Allow)),
     };
     let call = PendingCall {
         evaluate: crate::command::Evaluate {

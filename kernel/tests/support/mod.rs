@@ -3,10 +3,15 @@
 
 pub mod archive;
 
+use std::sync::LazyLock;
+
+use assent_kernel::bundle::{CompiledBundle, compile};
 use assent_kernel::command::{
-    Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, KillTarget, NewCredential,
-    NewTenant, OfferedSource, RequestId, Role, RunRequest, TenantSettings,
+    Agent, Batch, Caller, Command, CommandBody, Complete, Completion, ControlCommand, Evaluate, ExecutionCommand,
+    Genesis, KillTarget, NewCredential, NewTenant, OfferedSource, Redeem, RequestId, Role, RunRequest, TenantSettings,
+    Usage,
 };
+use assent_kernel::decide::request_hash;
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
 use assent_kernel::refusal::Refusal;
 use assent_kernel::stamp::Stamp;
@@ -203,6 +208,8 @@ pub struct World {
     pub leaves: Vec<Vec<u8>>,
     pub sent: Vec<Command>,
     pub index: u64,
+    /// Decisions that could be redeemed when they were made.
+    pub tokens: Vec<Redeem>,
 }
 
 impl World {
@@ -215,6 +222,7 @@ impl World {
             leaves: Vec::new(),
             sent: Vec::new(),
             index: 0,
+            tokens: Vec::new(),
         }
     }
 
@@ -244,9 +252,13 @@ impl World {
     pub fn apply(&mut self, commands: Vec<Command>) -> AppliedBatch {
         self.index += 1;
         self.sent.extend(commands.iter().cloned());
+        let asked = commands.clone();
         let batch = Batch::decode(&Batch { commands }.encode()).unwrap();
         let applied = self.machine.apply(&self.state, &batch, &position(self.index));
         self.state.commit(&applied.state, &applied.dropped_buckets);
+        for (command, answer) in asked.iter().zip(&applied.answers) {
+            self.tokens.extend(token_of(command, answer));
+        }
         self.leaves.extend(applied.entries.iter().map(|entry| entry.leaf.clone()));
         applied
     }
@@ -358,7 +370,7 @@ fn random_command(world: &mut World) -> Command {
     let body = random_body(world, &mut dice);
     let suitable = match &body {
         CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
-        CommandBody::Evaluate(_) | CommandBody::OpenRun(_) | CommandBody::CloseRun(_) => {
+        CommandBody::Evaluate(_) | CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Execution(_) => {
             agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None]))
         }
         _ => operator(),
@@ -422,6 +434,51 @@ fn random_control(dice: &mut Dice, of: &str, other: &str) -> ControlCommand {
     }
 }
 
+/// What redeems a decision on one of this bundle's tools.
+fn token_of(command: &Command, answer: &Answer) -> Option<Redeem> {
+    static TOOLS_OF_BUNDLE: LazyLock<CompiledBundle> = LazyLock::new(|| compile(BUNDLE.as_bytes()).unwrap());
+    let CommandBody::Evaluate(call) = &command.body else { return None };
+    let Answer::Decided { seq, decision_id, request_salt, terms, .. } = answer else { return None };
+    terms.token_expires?;
+    let schema = TOOLS_OF_BUNDLE.tool(&call.tool)?.schema_hash();
+    Some(Redeem {
+        decision_id: decision_id.clone(),
+        seq: *seq,
+        request_hash: request_hash(&command.caller.tenant, command.subject(), call, Some(&schema)),
+        request_salt: *request_salt,
+        audience: None,
+    })
+}
+
+/// Redeems or completes a decision, mostly a recent one.
+fn random_execution(world: &World, dice: &mut Dice) -> CommandBody {
+    let recent = world.tokens.len().saturating_sub(4);
+    let unknown = Redeem {
+        decision_id: "nobody".into(),
+        seq: Seq(dice.below(50)),
+        request_hash: Hash([1; 32]),
+        request_salt: [2; 32],
+        audience: None,
+    };
+    let known = if dice.below(6) == 0 { &world.tokens[..] } else { &world.tokens[recent..] };
+    let token = if known.is_empty() { unknown } else { dice.pick(known) };
+    CommandBody::Execution(Box::new(match dice.below(5) {
+        0..=2 => ExecutionCommand::Redeem(token),
+        _ => ExecutionCommand::Complete(Complete {
+            decision_id: token.decision_id,
+            seq: token.seq,
+            status: dice.pick(&Completion::ALL),
+            duration_ms: dice.below(9_000),
+            content_type: "text/plain".into(),
+            output: b"what the tool returned".to_vec(),
+            redacted: None,
+            taint: Vec::new(),
+            fulfilled: Vec::new(),
+            usage: (dice.below(2) == 0).then_some(Usage { tokens: dice.below(9), cost_micro_usd: 3 }),
+        }),
+    }))
+}
+
 fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let of = dice.pick(&TENANTS);
     let subject = dice.pick(&SUBJECTS);
@@ -429,7 +486,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let other = dice.pick(&SUBJECTS[1..]);
     let run = format!("run-{}", dice.below(6));
     let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(34) {
+    match dice.below(40) {
         0 => CommandBody::Genesis(Box::new(genesis())),
         1 => new_tenant(of),
         2 => register(of, subject),
@@ -445,7 +502,8 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
         13 => CommandBody::Seal { reason: SealReason::Idle, expected_start: TreeSize(dice.below(9)) },
         14 => world.cosigned(),
         15 => world.anchored(),
-        17 => CommandBody::Tick,
+        30 => CommandBody::Tick,
+        31..=35 => random_execution(world, dice),
         16 => {
             let public = SecretKey::from_seed(&dice.bytes()).public();
             let grant = Grant {

@@ -78,7 +78,9 @@ impl Api {
                 convert::evaluate::response(id, &settled.answer, receipt)
             }
             Answer::Refused(refusal) => Err(errors::refused(refusal)),
-            Answer::Recorded { .. } => Err(errors::after_commit(ApiError::internal("an evaluation made no decision"))),
+            Answer::Recorded { .. } | Answer::Ruled { .. } => {
+                Err(errors::after_commit(ApiError::internal("an evaluation made no decision")))
+            }
         }
     }
 
@@ -89,7 +91,9 @@ impl Api {
                 Ok(CommandResponse { first_seq: first_seq.0, entries: *count, replayed: *replayed })
             }
             Answer::Refused(refusal) => Err(errors::refused(refusal)),
-            Answer::Decided { .. } => Err(errors::after_commit(ApiError::internal("a command was decided as a call"))),
+            Answer::Decided { .. } | Answer::Ruled { .. } => {
+                Err(errors::after_commit(ApiError::internal("a command was decided as a call")))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::Seq;
 
-use super::request::{DecidedRecord, read_decided, write_decided};
+use super::decided::{DecidedRecord, read_decided, write_decided};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::NAME_BYTES_MAX;
 use crate::state::record::RecordCodec;

@@ -3,11 +3,10 @@
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::Seq;
 
+use super::decided::{DecidedRecord, RuledRecord, read_decided, read_ruled, write_decided, write_ruled};
 use crate::codec::{CodecError, Reader, Writer};
-use crate::limits::{ENTRIES_PER_COMMAND_MAX, TEXT_BYTES_MAX};
-use crate::reason::ReasonCode;
+use crate::limits::ENTRIES_PER_COMMAND_MAX;
 use crate::state::record::RecordCodec;
-use crate::verdict::Verdict;
 
 /// What became of a request: enough to answer its repetition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +21,8 @@ pub struct RequestRecord {
     pub order: u64,
     /// The decision, if it was an Evaluate; its entry is the last of the command's.
     pub decided: Option<DecidedRecord>,
-}
-
-/// A decision as it is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DecidedRecord {
-    /// The decision's event id.
-    pub decision_id: String,
-    /// The run, if the call got that far.
-    pub run_id: Option<String>,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The reasons, by ascending number.
-    pub codes: Vec<ReasonCode>,
-    /// The salt under which the leaf commits to the request's hash.
-    pub request_salt: [u8; 32],
+    /// The ruling, if it was something else that an agent asks for.
+    pub ruled: Option<RuledRecord>,
 }
 
 impl RequestRecord {
@@ -47,7 +33,7 @@ impl RequestRecord {
 }
 
 impl RecordCodec for RequestRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.fixed(&self.content.0);
@@ -55,6 +41,7 @@ impl RecordCodec for RequestRecord {
         w.u32(self.count);
         w.u64(self.order);
         w.option(self.decided.as_ref(), |w, decided| write_decided(decided, w));
+        w.option(self.ruled.as_ref(), |w, ruled| write_ruled(ruled, w));
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -65,32 +52,8 @@ impl RecordCodec for RequestRecord {
             return Err(CodecError::Invalid { what: "the entries" });
         }
         let order = r.u64("the order")?;
-        Ok(RequestRecord { content, first_seq, count, order, decided: r.option("the decision", read_decided)? })
+        let decided = r.option("the decision", read_decided)?;
+        let ruled = r.option("the ruling", read_ruled)?;
+        Ok(RequestRecord { content, first_seq, count, order, decided, ruled })
     }
-}
-
-pub(super) fn write_decided(decided: &DecidedRecord, w: &mut Writer) {
-    w.text(&decided.decision_id);
-    w.text_opt(decided.run_id.as_deref());
-    w.u8(decided.verdict.number());
-    w.count(decided.codes.len());
-    for code in &decided.codes {
-        w.u16(code.number());
-    }
-    w.fixed(&decided.request_salt);
-}
-
-pub(super) fn read_decided(r: &mut Reader<'_>) -> Result<DecidedRecord, CodecError> {
-    let decision_id = r.text("the decision's id", TEXT_BYTES_MAX)?;
-    let run_id = r.text_opt("the run", TEXT_BYTES_MAX)?;
-    let verdict = r.u8("the verdict")?;
-    let verdict =
-        Verdict::from_number(verdict).ok_or(CodecError::Choice { what: "the verdict", got: u64::from(verdict) })?;
-    let mut codes = Vec::new();
-    for _ in 0..r.count("the codes", ReasonCode::ALL.len())? {
-        let number = r.u16("a code")?;
-        let unknown = CodecError::Choice { what: "a code", got: u64::from(number) };
-        codes.push(ReasonCode::from_number(number).ok_or(unknown)?);
-    }
-    Ok(DecidedRecord { decision_id, run_id, verdict, codes, request_salt: r.fixed("the salt")? })
 }

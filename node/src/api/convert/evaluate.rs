@@ -63,7 +63,8 @@ fn inputs(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
 
 /// A committed decision as it is answered.
 pub fn response(id: RequestId, answer: &Answer, receipt: Vec<u8>) -> Result<EvaluateResponse, ApiError> {
-    let Answer::Decided { seq, decision_id, run_id, verdict: decided, codes, request_salt, replayed } = answer else {
+    let Answer::Decided { seq, decision_id, run_id, verdict: decided, codes, request_salt, replayed, .. } = answer
+    else {
         return Err(ApiError::internal("an evaluation made no decision"));
     };
     Ok(EvaluateResponse {
@@ -193,6 +194,7 @@ mod tests {
             verdict: KernelVerdict::Deny,
             codes: vec![KernelCode::UnknownTool, KernelCode::NoMatchingRule],
             request_salt: [3; 32],
+            terms: Box::new(assent_kernel::state::keys::DecisionTerms::nothing(KernelVerdict::Deny)),
             replayed: true,
         };
         let wire = response(ID.parse().unwrap(), &answer, b"{}".to_vec()).unwrap();

@@ -1,0 +1,254 @@
+//! What calls are charged to: budgets with their periods, and rates. A charge has one text, which the decision's leaf carries; it says
+//! everything that `evolve` needs, so that nothing depends on the bundle that was active.
+//!
+//! The parts of a text are separated by `|`, which no name contains.
+
+use assent_ledger::ids::Time;
+
+use crate::command::Usage;
+use crate::state::keys::RateRecord;
+
+/// What a budget counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// Calls.
+    Calls,
+    /// Tokens.
+    Tokens,
+    /// Millionths of a US dollar.
+    CostMicroUsd,
+}
+
+impl Unit {
+    /// Every unit.
+    pub const ALL: [Unit; 3] = [Unit::Calls, Unit::Tokens, Unit::CostMicroUsd];
+
+    /// The name in bundles and charges.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Calls => "calls",
+            Unit::Tokens => "tokens",
+            Unit::CostMicroUsd => "cost_micro_usd",
+        }
+    }
+
+    /// The unit of a name.
+    pub fn from_name(name: &str) -> Option<Unit> {
+        Unit::ALL.into_iter().find(|unit| unit.name() == name)
+    }
+
+    /// How much one call of this usage is, in this unit.
+    pub const fn of(self, usage: Usage) -> u64 {
+        match self {
+            Unit::Calls => 1,
+            Unit::Tokens => usage.tokens,
+            Unit::CostMicroUsd => usage.cost_micro_usd,
+        }
+    }
+}
+
+/// After what time a budget is full again. All are of stamped time, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Period {
+    /// With every run.
+    Run,
+    /// Every hour.
+    Hour,
+    /// Every day.
+    Day,
+    /// Every month.
+    Month,
+    /// Never.
+    Ever,
+}
+
+impl Period {
+    /// Every period.
+    pub const ALL: [Period; 5] = [Period::Run, Period::Hour, Period::Day, Period::Month, Period::Ever];
+
+    /// The name in bundles and charges.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Period::Run => "run",
+            Period::Hour => "hour",
+            Period::Day => "day",
+            Period::Month => "month",
+            Period::Ever => "ever",
+        }
+    }
+
+    /// The period of a name.
+    pub fn from_name(name: &str) -> Option<Period> {
+        Period::ALL.into_iter().find(|period| period.name() == name)
+    }
+
+    /// The number of the period that a time lies in; 0 for those that do not follow the clock.
+    pub fn window(self, time: Time) -> u64 {
+        match self {
+            Period::Run | Period::Ever => 0,
+            Period::Hour => time.unix_seconds() / 3_600,
+            Period::Day => time.unix_seconds() / 86_400,
+            Period::Month => month_of(time),
+        }
+    }
+}
+
+/// Months since the year 0, read off the time's text (`2026-11-…`), which is the one calendar that this code has.
+fn month_of(time: Time) -> u64 {
+    let text = time.to_string();
+    let mut parts = text.split('-').map(|part| part.parse::<u64>().unwrap_or(0));
+    parts.next().unwrap_or(0) * 12 + parts.next().unwrap_or(0)
+}
+
+/// Whose budget or rate it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Each run's own.
+    Run,
+    /// Each subject's own, over all its runs; charged for everybody on whose behalf a call is made.
+    Principal,
+    /// The tenant's.
+    Tenant,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 3] = [Scope::Run, Scope::Principal, Scope::Tenant];
+
+    /// The name in bundles.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scope::Run => "run",
+            Scope::Principal => "principal",
+            Scope::Tenant => "tenant",
+        }
+    }
+
+    /// The scope of a name.
+    pub fn from_name(name: &str) -> Option<Scope> {
+        Scope::ALL.into_iter().find(|scope| scope.name() == name)
+    }
+}
+
+/// A charge to a budget, read from its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetCharge<'a> {
+    /// The record's key.
+    pub key: &'a str,
+    /// The unit.
+    pub unit: Unit,
+    /// The period that it falls into.
+    pub window: u64,
+}
+
+/// A budget's record: which budget in which environment, whose, in which unit and period.
+pub fn budget_key(environment: &str, id: &str, holder: &str, unit: Unit, period: Period) -> String {
+    format!("{environment}|{id}|{holder}|{}|{}", period.name(), unit.name())
+}
+
+/// The text of a charge: the record's key and the period's number.
+pub fn budget_text(key: &str, window: u64) -> String {
+    format!("{key}|{window}")
+}
+
+/// Reads the text of a charge; nothing when it is none.
+pub fn parse_budget(text: &str) -> Option<BudgetCharge<'_>> {
+    let (key, window) = text.rsplit_once('|')?;
+    let (_, unit) = key.rsplit_once('|')?;
+    Some(BudgetCharge { key, unit: Unit::from_name(unit)?, window: window.parse().ok()? })
+}
+
+/// The terms of a rate: so many calls in so many seconds on average, so many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateTerms {
+    /// Calls.
+    pub calls: u64,
+    /// In so many seconds.
+    pub per_seconds: u64,
+    /// Most calls at once.
+    pub burst: u64,
+}
+
+/// Largest number of calls and of calls at once in a rate.
+pub const RATE_CALLS_MAX: u64 = 1_000_000;
+/// Longest period of a rate, in seconds: 31 days.
+pub const RATE_SECONDS_MAX: u64 = 31 * 86_400;
+
+impl RateTerms {
+    /// The record's key, which is the charge's text as well: the terms are its last part.
+    pub fn key(&self, environment: &str, id: &str, holder: &str) -> String {
+        format!("{environment}|{id}|{holder}|{}/{}/{}", self.calls, self.per_seconds, self.burst)
+    }
+
+    /// Reads the terms off a key; nothing when they are none.
+    pub fn of_key(key: &str) -> Option<RateTerms> {
+        let (_, terms) = key.rsplit_once('|')?;
+        let mut parts = terms.split('/').map(|part| part.parse::<u64>().ok());
+        let terms = RateTerms { calls: parts.next()??, per_seconds: parts.next()??, burst: parts.next()?? };
+        let usable = (1..=RATE_CALLS_MAX).contains(&terms.calls)
+            && (1..=RATE_SECONDS_MAX).contains(&terms.per_seconds)
+            && (1..=RATE_CALLS_MAX).contains(&terms.burst);
+        (usable && parts.next().is_none()).then_some(terms)
+    }
+
+    /// What one call takes from the bucket.
+    pub const fn call(&self) -> u64 {
+        self.per_seconds * 1_000_000
+    }
+
+    /// How full the bucket is; one that was never used is full.
+    pub fn credit(&self, known: Option<&RateRecord>, now: Time) -> u64 {
+        let full = u128::from(self.burst) * u128::from(self.call());
+        let credit = known.map_or(full, |known| {
+            let micros = now.0.saturating_sub(known.at.0);
+            (u128::from(known.credit) + u128::from(micros) * u128::from(self.calls)).min(full)
+        });
+        u64::try_from(credit).unwrap_or(u64::MAX)
+    }
+}
+
+const _: () = assert!(RATE_CALLS_MAX as u128 * (RATE_SECONDS_MAX as u128 * 1_000_000) <= u64::MAX as u128);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn charges_have_one_text() {
+        let key = budget_key("prod", "spend", "principal:a/b", Unit::CostMicroUsd, Period::Day);
+        assert_eq!(key, "prod|spend|principal:a/b|day|cost_micro_usd");
+        let text = budget_text(&key, 20_000);
+        assert_eq!(parse_budget(&text), Some(BudgetCharge { key: &key, unit: Unit::CostMicroUsd, window: 20_000 }));
+        for text in ["", "x", "a|b", "prod|spend|t|day|apples|1", "prod|spend|t|day|calls|x"] {
+            assert_eq!(parse_budget(text), None, "{text}");
+        }
+        let terms = RateTerms { calls: 3, per_seconds: 60, burst: 5 };
+        assert_eq!(RateTerms::of_key(&terms.key("prod", "r", "tenant")), Some(terms));
+        for text in ["", "a|1/2", "a|0/2/3", "a|1/2/3/4", "a|1/0/3", "a|1/2/9000000"] {
+            assert_eq!(RateTerms::of_key(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn periods_follow_the_calendar() {
+        let time = |text: &str| Time::parse(text.as_bytes()).unwrap();
+        let (a, b) = (time("2026-11-30T23:59:59.999999Z"), time("2026-12-01T00:00:00.000000Z"));
+        for period in [Period::Hour, Period::Day, Period::Month] {
+            assert_eq!(period.window(a) + 1, period.window(b), "{period:?}");
+        }
+        assert_eq!(Period::Month.window(time("2027-01-01T00:00:00.000000Z")), Period::Month.window(b) + 1);
+        assert_eq!((Period::Run.window(b), Period::Ever.window(b)), (0, 0));
+    }
+
+    #[test]
+    fn a_bucket_refills_exactly() {
+        let terms = RateTerms { calls: 3, per_seconds: 7, burst: 2 };
+        assert_eq!(terms.credit(None, Time(9)), 14_000_000);
+        let empty = RateRecord { credit: 0, at: Time(1_000) };
+        assert_eq!(terms.credit(Some(&empty), Time(1_000 + 2_333_333)), 6_999_999, "a microsecond too early");
+        assert_eq!(terms.credit(Some(&empty), Time(1_000 + 2_333_334)), 7_000_002);
+        assert_eq!(terms.credit(Some(&empty), Time(u64::MAX)), 14_000_000);
+        assert_eq!(terms.credit(Some(&empty), Time(0)), 0, "time does not run backwards");
+    }
+}

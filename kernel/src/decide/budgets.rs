@@ -1,0 +1,139 @@
+//! What a call would be charged to, and whether that is still there. Nothing is taken here: the decision's leaf says what is.
+
+use std::collections::BTreeSet;
+
+use assent_ledger::ids::{TenantId, Time};
+
+use crate::bundle::{Budget, CompiledBundle, Tool};
+use crate::charge::{Scope, Unit, budget_key, budget_text};
+use crate::command::{CallerBudgets, Usage};
+use crate::event::Reservation;
+use crate::limits::BUDGETS_PER_CALL_MAX;
+use crate::reason::ReasonCode;
+use crate::state::keys::BudgetRecord;
+use crate::state::{Record, StateKey, StateRead};
+
+/// A call that is to be charged.
+#[derive(Debug, Clone, Copy)]
+pub struct ChargedCall<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The environment.
+    pub environment: &'a str,
+    /// The run.
+    pub run_id: &'a str,
+    /// Whose call it is.
+    pub subject: &'a str,
+    /// On whose behalf, from the nearest to the origin: they are charged too.
+    pub chain: &'a [String],
+    /// The tool.
+    pub tool: &'a Tool,
+    /// What it will use, as the caller says; what the bundle declares for the tool is the least.
+    pub usage: Usage,
+    /// What the caller says that it has left.
+    pub caller: &'a CallerBudgets,
+}
+
+/// What a call is charged to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Charges {
+    /// What is to be set aside if it may run.
+    pub reserved: Vec<Reservation>,
+    /// The rates that it takes a call from, whatever is decided.
+    pub rates: Vec<String>,
+    /// Whether any budget was asked.
+    pub asked: bool,
+    /// Why it must not run.
+    pub exceeded: Option<ReasonCode>,
+}
+
+/// What a call would be charged to at this time under this bundle.
+pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call: &ChargedCall<'_>) -> Charges {
+    let cost = call.tool.cost();
+    let usage = Usage {
+        tokens: call.usage.tokens.max(cost.tokens),
+        cost_micro_usd: call.usage.cost_micro_usd.max(cost.cost_micro_usd),
+    };
+    let mut charges = Charges::default();
+    for rate in bundle.rates().iter().filter(|rate| rate.concerns(call.tool)) {
+        for holder in holders(call, rate.scope, |subject| rate.charges(subject)) {
+            let key = rate.terms.key(call.environment, &rate.id, &holder);
+            let known = state.get(&StateKey::Rate(call.tenant.clone(), key.clone()));
+            let known =
+                known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
+            if rate.terms.credit(known, now) < rate.terms.call() {
+                exceed(&mut charges, ReasonCode::RateExceeded);
+            }
+            charges.rates.push(key);
+        }
+    }
+    for budget in bundle.budgets().iter().filter(|budget| budget.concerns(call.tool)) {
+        for holder in holders(call, budget.scope, |subject| budget.charges(subject)) {
+            charge_budget(state, now, call, budget, &holder, usage, &mut charges);
+        }
+    }
+    charge_caller(call.caller, usage, &mut charges);
+    if charges.reserved.len() > BUDGETS_PER_CALL_MAX || charges.rates.len() > BUDGETS_PER_CALL_MAX {
+        // More than a leaf holds: nothing is charged, and nothing runs, observed or not.
+        return Charges { exceeded: Some(ReasonCode::PolicyError), ..Charges::default() };
+    }
+    charges
+}
+
+fn charge_budget(
+    state: &impl StateRead,
+    now: Time,
+    call: &ChargedCall<'_>,
+    budget: &Budget,
+    holder: &str,
+    usage: Usage,
+    charges: &mut Charges,
+) {
+    let key = budget_key(call.environment, &budget.id, holder, budget.unit, budget.period);
+    let window = budget.period.window(now);
+    let known = match state.get(&StateKey::Budget(call.tenant.clone(), key.clone())).as_deref() {
+        Some(Record::Budget(known)) if known.window == window => *known,
+        _ => BudgetRecord::default(),
+    };
+    let amount = budget.unit.of(usage);
+    charges.asked = true;
+    // What is used up is used up: a call that says that it costs nothing does not pass either.
+    let left = budget.limit.saturating_sub(known.used());
+    if amount > left || left == 0 {
+        exceed(charges, ReasonCode::BudgetExceeded);
+    }
+    charges.reserved.push(Reservation { budget: budget_text(&key, window), amount });
+}
+
+/// The caller's own budgets only tighten.
+fn charge_caller(caller: &CallerBudgets, usage: Usage, charges: &mut Charges) {
+    let all = [
+        (caller.tool_calls_remaining, Unit::Calls),
+        (caller.tokens_remaining, Unit::Tokens),
+        (caller.cost_micro_usd_remaining, Unit::CostMicroUsd),
+    ];
+    for (left, unit) in all {
+        let Some(left) = left else { continue };
+        charges.asked = true;
+        if unit.of(usage) > left || left == 0 {
+            exceed(charges, ReasonCode::CallerBudgetExceeded);
+        }
+    }
+}
+
+fn exceed(charges: &mut Charges, code: ReasonCode) {
+    charges.exceeded = Some(charges.exceeded.map_or(code, |known| known.min(code)));
+}
+
+/// Whose budgets a call is charged to, each once: the run's, the tenant's, or those of the subject and of everybody on whose behalf it
+/// acts.
+fn holders(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let subjects = core::iter::once(call.subject).chain(call.chain.iter().map(String::as_str));
+    let mut charged = subjects.filter(|subject| charges(subject)).peekable();
+    match scope {
+        Scope::Principal => charged.map(|subject| format!("principal:{subject}")).collect(),
+        _ if charged.peek().is_none() => BTreeSet::new(),
+        Scope::Run => BTreeSet::from([format!("run:{}", call.run_id)]),
+        Scope::Tenant => BTreeSet::from(["tenant".to_owned()]),
+    }
+}

@@ -1,0 +1,55 @@
+//! What charges change: budgets are set aside, settled or given back; a rate's bucket gets emptier.
+
+use assent_ledger::ids::{TenantId, Time};
+
+use crate::charge::{RateTerms, Unit, parse_budget};
+use crate::event::Reservation;
+use crate::state::keys::{BudgetRecord, RateRecord};
+use crate::state::{Record, StateKey, StateWrite};
+
+/// Sets an amount aside. A charge of a later period than the record's starts that period.
+pub(super) fn reserve(state: &mut impl StateWrite, tenant: &TenantId, reservation: &Reservation) {
+    let Some(charge) = parse_budget(&reservation.budget) else { return };
+    let key = StateKey::Budget(tenant.clone(), charge.key.to_owned());
+    let mut budget = known(state, &key).unwrap_or_default();
+    if charge.window > budget.window {
+        budget = BudgetRecord { window: charge.window, ..BudgetRecord::default() };
+    }
+    if charge.window == budget.window {
+        budget.reserved = budget.reserved.saturating_add(reservation.amount);
+        state.put(key, Record::Budget(budget));
+    }
+}
+
+/// Replaces what was set aside by what was used; 0 gives it back. What belongs to a period that is over is forgotten with it.
+pub(super) fn settle(
+    state: &mut impl StateWrite,
+    tenant: &TenantId,
+    reservation: &Reservation,
+    used: impl FnOnce(Unit) -> u64,
+) {
+    let Some(charge) = parse_budget(&reservation.budget) else { return };
+    let key = StateKey::Budget(tenant.clone(), charge.key.to_owned());
+    let Some(mut budget) = known(state, &key).filter(|budget| budget.window == charge.window) else { return };
+    budget.reserved = budget.reserved.saturating_sub(reservation.amount);
+    budget.spent = budget.spent.saturating_add(used(charge.unit));
+    state.put(key, Record::Budget(budget));
+}
+
+fn known(state: &impl StateWrite, key: &StateKey) -> Option<BudgetRecord> {
+    match state.get(key).as_deref() {
+        Some(Record::Budget(budget)) => Some(*budget),
+        _ => None,
+    }
+}
+
+/// Takes one call from a rate's bucket; in observe mode there may be less in it than that.
+pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, now: Time) {
+    let Some(terms) = RateTerms::of_key(rate) else { return };
+    let key = StateKey::Rate(tenant.clone(), rate.to_owned());
+    let credit = match state.get(&key).as_deref() {
+        Some(Record::Rate(known)) => terms.credit(Some(known), now),
+        _ => terms.credit(None, now),
+    };
+    state.put(key, Record::Rate(RateRecord { credit: credit.saturating_sub(terms.call()), at: now }));
+}
