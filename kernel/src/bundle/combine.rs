@@ -143,8 +143,9 @@ impl<'a> Votes<'a> {
     pub(super) fn baseline(&mut self, mut baseline: Votes<'a>) {
         baseline.close_contract();
         let denied = baseline.codes.iter().any(|code| code.is_deny());
-        if baseline.codes.contains(&ReasonCode::PolicyError) {
-            self.codes.push(ReasonCode::PolicyError);
+        let failed = |code: &&ReasonCode| matches!(code, ReasonCode::PolicyError | ReasonCode::PolicyBudget);
+        if let Some(code) = baseline.codes.iter().find(failed) {
+            self.codes.push(*code);
         } else if denied {
             self.codes.push(ReasonCode::BaselineDenied);
         }
@@ -185,9 +186,16 @@ impl<'a> Votes<'a> {
         self.replacement = Some(replacement);
     }
 
-    /// A rule that is only tried and matches.
-    pub(super) fn shadow_rule(&mut self, rule: &Rule) {
-        self.shadow(ShadowVote { rule: rule.id.clone(), verdict: rule.verdict });
+    /// A rule whose condition could not be evaluated.
+    pub(super) fn failed(&mut self, rule: &'a Rule, code: ReasonCode) {
+        self.against.push(&rule.id);
+        self.codes.push(code);
+    }
+
+    /// A rule that is only tried and matches, or whose condition could not be evaluated.
+    pub(super) fn shadow_rule(&mut self, rule: &Rule, failed: bool) {
+        let verdict = if failed { Verdict::Deny } else { rule.verdict };
+        self.shadow(ShadowVote { rule: rule.id.clone(), verdict });
     }
 
     fn shadow(&mut self, vote: ShadowVote) {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
+use super::cel::STEPS_MAX;
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{number, one_or_many, scalar, text, wrong_type};
 use super::host::{Host, HostPattern, url_host};
@@ -90,7 +91,7 @@ pub(super) enum Condition {
 
 impl Condition {
     /// Whether the condition holds for the value, if there is one.
-    pub(super) fn check<'a>(&self, value: Option<&'a Value>, memo: &HostMemo<'a>) -> Check {
+    pub(super) fn check<'a>(&self, value: Option<&'a Value>, memo: &Scratch<'a>) -> Check {
         let Some(value) = value else { return Check::Odd };
         match self {
             Condition::Matches(regex) => match value {
@@ -111,19 +112,28 @@ impl Condition {
     }
 }
 
-/// The host that was read last within one evaluation: many rules ask about the same URL, which is read once.
-#[derive(Default)]
-pub(super) struct HostMemo<'a>(Cell<Option<(&'a Value, Option<Host<'a>>)>>);
+/// What one evaluation keeps for itself: the host that was read last, since many rules ask about the same URL, and how many
+/// steps its conditions may still take.
+pub(super) struct Scratch<'a> {
+    host: Cell<Option<(&'a Value, Option<Host<'a>>)>>,
+    pub(super) steps: Cell<u32>,
+}
 
-impl<'a> HostMemo<'a> {
+impl Default for Scratch<'_> {
+    fn default() -> Self {
+        Scratch { host: Cell::new(None), steps: Cell::new(STEPS_MAX) }
+    }
+}
+
+impl<'a> Scratch<'a> {
     fn host(&self, value: &'a Value) -> Option<Host<'a>> {
-        if let Some((known, host)) = self.0.get()
+        if let Some((known, host)) = self.host.get()
             && core::ptr::eq(known, value)
         {
             return host;
         }
         let host = value.as_str().and_then(url_host);
-        self.0.set(Some((value, host)));
+        self.host.set(Some((value, host)));
         host
     }
 }

@@ -1,6 +1,6 @@
 //! Constraints of capabilities and leases: conditions on well-known arguments, and on any argument by name.
 
-use super::condition::{Check, Condition, HostMemo, read_directories, read_hosts};
+use super::condition::{Check, Condition, Scratch, read_directories, read_hosts};
 use super::contract::{Test, read_condition};
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Position};
 use super::fields::{Fields, list, one_or_many, text};
@@ -127,7 +127,7 @@ impl Constraint {
     fn holds(&self, args: &Object) -> bool {
         let listed = |texts: &[Box<str>], text: &str| texts.iter().any(|t| **t == *text);
         match self {
-            Constraint::On(name, condition) => condition.check(args.get(name), &HostMemo::default()) == Check::Holds,
+            Constraint::On(name, condition) => condition.check(args.get(name), &Scratch::default()) == Check::Holds,
             Constraint::Commands(commands) => {
                 args.get("command").and_then(command_word).is_some_and(|word| listed(commands, word))
             }
@@ -135,7 +135,7 @@ impl Constraint {
                 args.get("database").and_then(Value::as_str).is_some_and(|database| listed(databases, database))
             }
             Constraint::Argument(Test::On(selector, condition)) => {
-                condition.check(selector.find(args), &HostMemo::default()) == Check::Holds
+                condition.check(selector.find(args), &Scratch::default()) == Check::Holds
             }
             // Only conditions on one call are read here.
             Constraint::Argument(Test::Across(_)) => false,

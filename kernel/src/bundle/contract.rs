@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::across::Across;
 use super::condition::{
-    Check, Condition, HostMemo, Order, read_bound, read_directories, read_hosts, read_value, read_values,
+    Check, Condition, Order, Scratch, read_bound, read_directories, read_hosts, read_value, read_values,
 };
 use super::error::{BundleErrorKind, Diagnostics, LintKind, Position};
 use super::facts::Facts;
@@ -67,7 +67,7 @@ impl Predicate {
         &self,
         args: &'a Object,
         facts: &impl Facts,
-        memo: &HostMemo<'a>,
+        memo: &Scratch<'a>,
         accumulate: &mut Vec<Accumulate>,
     ) -> bool {
         match &self.test {

@@ -2,7 +2,7 @@
 
 use super::CompiledBundle;
 use super::combine::Votes;
-use super::condition::HostMemo;
+use super::condition::Scratch;
 use super::facts::{Facts, NoFacts};
 use super::layers::{RuntimeRules, contract_votes, rule_vote};
 use super::outcome::Outcome;
@@ -48,7 +48,7 @@ impl CompiledBundle {
         if let Err(code) = self.principals.check(call.subject, call.tool, call.args, situation.leased) {
             return Outcome::deny(code);
         }
-        let memo = HostMemo::default();
+        let memo = Scratch::default();
         let mut votes = Votes::new(situation.approved);
         if let Some(baseline) = baseline {
             votes.baseline(baseline.baseline_votes(call, facts, &memo));

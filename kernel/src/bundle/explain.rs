@@ -1,11 +1,12 @@
 //! Why a call got its verdict, in lines a person can read. Shows names and ids only, never argument values.
 
 use super::CompiledBundle;
-use super::condition::HostMemo;
+use super::condition::Scratch;
 use super::contract::Contract;
 use super::evaluate::{Call, at};
 use super::facts::Facts;
 use super::layers::RuntimeRules;
+use crate::verdict::Verdict;
 
 impl CompiledBundle {
     /// The steps of [`CompiledBundle::evaluate_layered`] for this call, one line each, ending with the verdict and its codes. Of
@@ -53,12 +54,19 @@ impl CompiledBundle {
         let own = call.tool.rules.iter().filter_map(|position| at(&self.rules, *position));
         for rule in first.chain(own) {
             let (id, line) = (&rule.id, rule.at.line);
-            if !rule.matches(call, &facts.situation(), &HostMemo::default()) {
-                lines.push(format!("rule {id} (line {line}): does not match"));
-            } else if rule.shadow {
-                lines.push(format!("rule {id} (line {line}): matches, would decide {}, is only tried", rule.verdict));
+            let matched = rule.matches(call, &facts.situation(), &Scratch::default());
+            let (does, verdict) = match matched {
+                Ok(false) => {
+                    lines.push(format!("rule {id} (line {line}): does not match"));
+                    continue;
+                }
+                Ok(true) => ("matches", rule.verdict),
+                Err(_) => ("its condition fails", Verdict::Deny),
+            };
+            if rule.shadow {
+                lines.push(format!("rule {id} (line {line}): {does}, would decide {verdict}, is only tried"));
             } else {
-                lines.push(format!("rule {id} (line {line}): matches, decides {}", rule.verdict));
+                lines.push(format!("rule {id} (line {line}): {does}, decides {verdict}"));
                 return;
             }
         }
@@ -70,7 +78,7 @@ fn explain_contract(contract: &Contract, call: &Call<'_>, facts: &impl Facts) ->
     let failing: Vec<String> = contract
         .predicates
         .iter()
-        .filter(|predicate| !predicate.holds(call.args, facts, &HostMemo::default(), &mut Vec::new()))
+        .filter(|predicate| !predicate.holds(call.args, facts, &Scratch::default(), &mut Vec::new()))
         .map(|predicate| match predicate.selector() {
             Some(selector) => format!("`{selector}` (line {})", predicate.at.line),
             None => format!("the number of calls (line {})", predicate.at.line),

@@ -7,7 +7,7 @@ use assent_ledger::hash::{Hash, sha256};
 use super::CompiledBundle;
 use super::combine::Votes;
 use super::compile::{check_ids, check_tool_names};
-use super::condition::HostMemo;
+use super::condition::Scratch;
 use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint};
 use super::evaluate::{Call, at};
@@ -127,7 +127,7 @@ impl CompiledBundle {
         &'a self,
         call: &Call<'c>,
         facts: &impl Facts,
-        memo: &HostMemo<'c>,
+        memo: &Scratch<'c>,
     ) -> Votes<'a> {
         let facts = BaselineFacts(facts);
         let mut votes = Votes::new(facts.situation().approved);
@@ -155,7 +155,7 @@ pub(super) fn contract_votes<'a, 'c>(
     contracts: impl Iterator<Item = &'a Contract>,
     call: &Call<'c>,
     facts: &impl Facts,
-    memo: &HostMemo<'c>,
+    memo: &Scratch<'c>,
     votes: &mut Votes<'a>,
 ) {
     for contract in contracts {
@@ -173,17 +173,22 @@ pub(super) fn rule_vote<'a, 'c>(
     rules: impl Iterator<Item = &'a Rule>,
     call: &Call<'c>,
     facts: &impl Facts,
-    memo: &HostMemo<'c>,
+    memo: &Scratch<'c>,
     votes: &mut Votes<'a>,
 ) -> bool {
     let situation = facts.situation();
     for rule in rules {
-        if rule.matches(call, &situation, memo) {
-            if !rule.shadow {
+        match rule.matches(call, &situation, memo) {
+            Ok(false) => {}
+            matched if rule.shadow => votes.shadow_rule(rule, matched.is_err()),
+            Ok(true) => {
                 votes.rule(rule, call.args);
                 return true;
             }
-            votes.shadow_rule(rule);
+            Err(code) => {
+                votes.failed(rule, code);
+                return true;
+            }
         }
     }
     false

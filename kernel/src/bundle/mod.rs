@@ -7,6 +7,7 @@ mod across;
 mod approval;
 mod budgets;
 mod capability;
+mod cel;
 mod combine;
 mod compile;
 mod compute;

@@ -22,25 +22,12 @@ impl Patterns {
     /// Compiles the pattern in `node`. It matches anywhere in a text unless it is anchored.
     pub(super) fn compile(&mut self, node: &Node, d: &mut Diagnostics) -> Option<Regex> {
         let source = text(node, "a pattern", d)?;
-        if let Some(regex) = self.compiled.get(source) {
-            return Some(regex.clone());
-        }
-        if source.len() > PATTERN_BYTES_MAX || self.compiled.len() >= PATTERNS_MAX {
-            let message =
-                format!("keep a pattern to {PATTERN_BYTES_MAX} bytes and a bundle to {PATTERNS_MAX} patterns");
-            d.error(node.at, BundleErrorKind::TooLarge, message);
+        if source.len() > PATTERN_BYTES_MAX || self.is_full(source) {
+            d.error(node.at, BundleErrorKind::TooLarge, too_large());
             return None;
         }
-        let built = RegexBuilder::new(source)
-            .size_limit(PATTERN_COMPILED_BYTES_MAX)
-            .dfa_size_limit(PATTERN_CACHE_BYTES_MAX)
-            .nest_limit(PATTERN_NEST_MAX)
-            .build();
-        match built {
-            Ok(regex) => {
-                self.compiled.insert(source.to_owned(), regex.clone());
-                Some(regex)
-            }
+        match self.compile_new(source) {
+            Ok(regex) => Some(regex),
             Err(error) => {
                 let (message, hint) = explain(&error);
                 d.error_hint(node.at, BundleErrorKind::InvalidValue, message, hint);
@@ -48,6 +35,35 @@ impl Patterns {
             }
         }
     }
+
+    /// Compiles a pattern that is part of a condition; the error says what is wrong with it.
+    pub(super) fn compile_text(&mut self, source: &str) -> Result<Regex, String> {
+        if source.len() > PATTERN_BYTES_MAX || self.is_full(source) {
+            return Err(too_large());
+        }
+        self.compile_new(source).map_err(|error| explain(&error).0)
+    }
+
+    fn is_full(&self, source: &str) -> bool {
+        self.compiled.len() >= PATTERNS_MAX && !self.compiled.contains_key(source)
+    }
+
+    fn compile_new(&mut self, source: &str) -> Result<Regex, regex::Error> {
+        if let Some(regex) = self.compiled.get(source) {
+            return Ok(regex.clone());
+        }
+        let regex = RegexBuilder::new(source)
+            .size_limit(PATTERN_COMPILED_BYTES_MAX)
+            .dfa_size_limit(PATTERN_CACHE_BYTES_MAX)
+            .nest_limit(PATTERN_NEST_MAX)
+            .build()?;
+        self.compiled.insert(source.to_owned(), regex.clone());
+        Ok(regex)
+    }
+}
+
+fn too_large() -> String {
+    format!("keep a pattern to {PATTERN_BYTES_MAX} bytes and a bundle to {PATTERNS_MAX} patterns")
 }
 
 fn explain(error: &regex::Error) -> (String, &'static str) {

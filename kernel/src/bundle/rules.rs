@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::capability::SubjectPattern;
+use super::cel::Cel;
 use super::compute::Compute;
-use super::condition::{Check, Condition, HostMemo, Order, read_bound, read_directories, read_hosts, read_values};
+use super::condition::{Check, Condition, Order, Scratch, read_bound, read_directories, read_hosts, read_values};
 use super::contract::open_host_message;
 use super::error::{BundleErrorKind, Diagnostics, LintKind, Position, nearest_hint};
 use super::evaluate::Call;
@@ -17,6 +18,7 @@ use super::pattern::{Patterns, is_url_argument, leaves_host_open};
 use super::select::Selector;
 use super::source::{Node, NodeKind};
 use super::tool::Tool;
+use crate::reason::ReasonCode;
 use crate::taint::TaintSource;
 use crate::verdict::Verdict;
 
@@ -47,6 +49,8 @@ pub(super) struct Rule {
     subjects: Option<Vec<SubjectPattern>>,
     taint: Option<TaintMatch>,
     pub(super) parameters: Vec<Parameter>,
+    /// Asked last, when everything else matches.
+    condition: Option<Cel>,
     pub(super) obligations: Vec<Obligation>,
     /// Who has to agree, when the rule escalates.
     pub(super) approval: ApprovalNeed,
@@ -86,29 +90,42 @@ impl Rule {
 
     /// Whether the rule matches a call of a tool it concerns. A missing or wrongly typed argument counts against the caller:
     /// allow and compute rules do not match, deny and escalate rules do.
-    pub(super) fn matches<'a>(&self, call: &Call<'a>, situation: &Situation<'_>, memo: &HostMemo<'a>) -> bool {
+    ///
+    /// # Errors
+    /// The code of a condition that could not be evaluated.
+    pub(super) fn matches<'a>(
+        &self,
+        call: &Call<'a>,
+        situation: &Situation<'_>,
+        memo: &Scratch<'a>,
+    ) -> Result<bool, ReasonCode> {
         if !self.subjects.as_ref().is_none_or(|subjects| subjects.iter().any(|pattern| pattern.matches(call.subject))) {
-            return false;
+            return Ok(false);
         }
         if !self.taint.is_none_or(|taint| taint.holds(situation)) {
-            return false;
+            return Ok(false);
         }
         let against_caller = matches!(self.verdict, Verdict::Deny | Verdict::Escalate);
         let odd_matches = |check: Check| check == Check::Holds || (check == Check::Odd && against_caller);
-        self.parameters.iter().all(|parameter| {
+        let fits = self.parameters.iter().all(|parameter| {
             let value = parameter.selector.find(call.args);
             parameter.conditions.iter().all(|condition| odd_matches(condition.check(value, memo)))
-        })
+        });
+        match &self.condition {
+            Some(condition) if fits => condition.holds(call, situation, &memo.steps),
+            _ => Ok(fits),
+        }
     }
 
     /// Whether the rule matches every call of the tools it concerns, and ends the search there.
     pub(super) fn is_unconditional(&self) -> bool {
-        self.subjects.is_none() && self.parameters.is_empty() && self.taint.is_none() && !self.shadow
+        let matches_all = self.subjects.is_none() && self.parameters.is_empty() && self.taint.is_none();
+        matches_all && self.condition.is_none() && !self.shadow
     }
 
     /// Reads one item of `rules`.
     pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Rule> {
-        const KNOWN: [&str; 13] = [
+        const KNOWN: [&str; 14] = [
             "id",
             "name",
             "description",
@@ -122,8 +139,9 @@ impl Rule {
             "obligations",
             "approval",
             "compute",
+            "condition",
         ];
-        let fields = Fields::open(node, "a rule", &KNOWN, &["condition"], d)?;
+        let fields = Fields::open(node, "a rule", &KNOWN, &[], d)?;
         for key in ["name", "description", "reason"] {
             if let Some(node) = fields.get(key) {
                 text(node, key, d);
@@ -143,6 +161,7 @@ impl Rule {
         let matching = fields.required("match", d)?;
         let obligations = fields.get("obligations").map(|node| read_obligations(node, d)).unwrap_or_default();
         let (approval, compute) = read_outcome(&fields, verdict, d);
+        let condition = fields.get("condition").map(|node| Cel::read(node, patterns, d));
         let mut rule = Rule {
             at: node.at,
             id: id?,
@@ -156,6 +175,10 @@ impl Rule {
             subjects: None,
             taint: None,
             parameters: Vec::new(),
+            condition: match condition {
+                Some(condition) => Some(condition?),
+                None => None,
+            },
             obligations,
             approval,
             compute,

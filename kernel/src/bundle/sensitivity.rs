@@ -1,6 +1,6 @@
 //! How sensitive what a call touches is: by the tool's label, by labels of its resources, by default patterns when asked for.
 
-use super::condition::{Check, Condition, HostMemo, read_directories, read_hosts, read_values};
+use super::condition::{Check, Condition, Scratch, read_directories, read_hosts, read_values};
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{Fields, list, one_of, text};
 use super::pattern::Patterns;
@@ -97,7 +97,7 @@ pub(super) struct Resource {
 impl Resource {
     /// What a call touches here. An argument that is missing or odd counts as if it lay there.
     pub(super) fn touched(&self, args: &Object) -> Sensitivity {
-        match self.condition.check(self.selector.find(args), &HostMemo::default()) {
+        match self.condition.check(self.selector.find(args), &Scratch::default()) {
             Check::Holds | Check::Odd => self.sensitivity,
             Check::Fails => Sensitivity::None,
         }

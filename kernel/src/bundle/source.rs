@@ -44,6 +44,23 @@ impl Node {
         }
     }
 
+    /// The place of a character of a scalar's text. Exact for texts on one line that are written without escapes; in a block
+    /// of several lines the line is exact.
+    pub(super) fn position_within(&self, offset: usize) -> Position {
+        let NodeKind::Scalar { text, plain } = &self.kind else { return self.at };
+        let bounded = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if !text.contains('\n') {
+            let quote = u32::from(!plain);
+            return Position {
+                line: self.at.line,
+                column: self.at.column.saturating_add(quote).saturating_add(bounded(offset)),
+            };
+        }
+        let before = text.chars().take(offset);
+        let lines = before.filter(|c| *c == '\n').count();
+        Position { line: self.at.line.saturating_add(bounded(lines)), column: 1 }
+    }
+
     /// The scalar as a typed value by YAML 1.2's core schema, restricted to JSON's numbers; `None` for anything else,
     /// such as `.inf`, `0x10` or a number that cannot be compared exactly.
     pub(super) fn scalar_value(&self) -> Option<Value> {

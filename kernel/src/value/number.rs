@@ -110,15 +110,34 @@ impl Number {
         } else {
             (other.negative, b - a)
         };
-        let mut sum = Number { text: "".into(), negative, coefficient, exponent: shared, integer: false };
-        sum.normalise();
-        if sum.coefficient.checked_ilog10().unwrap_or(0) >= DIGITS_MAX
-            || sum.exponent.unsigned_abs() > EXPONENT_MAX.unsigned_abs()
-        {
+        Number { text: "".into(), negative, coefficient, exponent: shared, integer: false }.in_range()
+    }
+
+    /// The number with the other sign.
+    pub fn negated(&self) -> Number {
+        let mut number = Number { negative: !self.negative && self.coefficient != 0, ..self.clone() };
+        number.text = number.normal_text().into();
+        number.integer = false;
+        number
+    }
+
+    /// The exact product, in normal form; `None` when it has more than 38 significant digits or too large an exponent.
+    pub fn checked_mul(&self, other: &Number) -> Option<Number> {
+        let coefficient = self.coefficient.checked_mul(other.coefficient)?;
+        let exponent = self.exponent.checked_add(other.exponent)?;
+        let negative = self.negative != other.negative;
+        Number { text: "".into(), negative, coefficient, exponent, integer: false }.in_range()
+    }
+
+    /// The number in normal form with its text, when that text could be read back.
+    fn in_range(mut self) -> Option<Number> {
+        self.normalise();
+        let digits = self.coefficient.checked_ilog10().unwrap_or(0);
+        if digits >= DIGITS_MAX || self.exponent.unsigned_abs() > EXPONENT_MAX.unsigned_abs() {
             return None;
         }
-        sum.text = sum.normal_text().into();
-        Some(sum)
+        self.text = self.normal_text().into();
+        Some(self)
     }
 
     /// The number in thousandths; `None` when it is negative, has more than three decimals, or does not fit.
@@ -331,6 +350,15 @@ mod tests {
         {
             assert_eq!(n(a).checked_add(&n(b)), None, "{a} {b}");
         }
+        for (a, b, product) in
+            [("1.5", "-2", "-3"), ("0", "1e999", "0"), ("-0.1", "-0.1", "0.01"), ("1e500", "1e499", "1e999")]
+        {
+            assert_eq!(n(a).checked_mul(&n(b)).unwrap(), n(product), "{a} {b}");
+        }
+        assert_eq!(n("1e500").checked_mul(&n("1e500")), None);
+        assert_eq!(n("1e-500").checked_mul(&n("1e-500")), None);
+        assert_eq!(n("12345678901234567890").checked_mul(&n("12345678901234567891")), None);
+        assert_eq!((n("-1.5").negated(), n("0").negated()), (n("1.5"), n("0")));
         assert_eq!(Number::from_u64(u64::MAX), n("18446744073709551615"));
         assert_eq!(Number::default().text(), "0");
         for (text, milli) in [("0.8", Some(800)), ("1", Some(1_000)), ("0", Some(0)), ("0.8001", None), ("-1", None)] {
