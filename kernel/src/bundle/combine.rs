@@ -28,6 +28,8 @@ pub(super) struct Votes<'a> {
     total: u32,
     shadow: Vec<ShadowVote>,
     obligations: Vec<&'a Obligation>,
+    /// Obligations that were not written in the bundle but made by its policy in Rego.
+    made: Vec<Obligation>,
     approval: Option<ApprovalNeed>,
     replacement: Option<Replacement>,
     accumulate: Vec<Accumulate>,
@@ -47,6 +49,7 @@ impl<'a> Votes<'a> {
             total: 0,
             shadow: Vec::new(),
             obligations: Vec::new(),
+            made: Vec::new(),
             approval: None,
             replacement: None,
             accumulate: Vec::new(),
@@ -56,6 +59,16 @@ impl<'a> Votes<'a> {
     /// A vote against the call, or an error, which is one too.
     pub(super) fn deny(&mut self, code: ReasonCode) {
         self.codes.push(code);
+    }
+
+    /// A vote for the call.
+    pub(super) fn agree(&mut self, code: ReasonCode) {
+        self.codes.push(code);
+    }
+
+    /// An obligation that comes with a vote.
+    pub(super) fn oblige(&mut self, obligation: Obligation) {
+        self.made.push(obligation);
     }
 
     /// A matching contract rule, of whose predicates so many hold.
@@ -224,7 +237,7 @@ impl<'a> Votes<'a> {
         self.codes.retain(|code| in_band(*code));
         self.codes.sort_unstable();
         self.codes.dedup();
-        let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().collect();
+        let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().chain(self.made).collect();
         obligations.sort();
         obligations.dedup();
         let ids = self.against.iter().chain(&self.matched).chain(&self.satisfied);
