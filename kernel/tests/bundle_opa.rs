@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use assent_kernel::bundle::opa::{MEMBERS_MAX, UNPACKED_BYTES_MAX, unpack};
-use assent_kernel::bundle::{Call, CompiledBundle, Outcome, compile};
+use assent_kernel::bundle::{Call, CompiledBundle, NoFacts, Outcome, compile};
 use assent_kernel::reason::ReasonCode;
 use assent_kernel::value::{self, Object, Value};
 use assent_kernel::verdict::Verdict;
@@ -140,6 +140,25 @@ fn rego_and_rules_vote_together_and_the_stricter_one_wins() {
     assert_eq!(with(endless, "allow").codes, [ReasonCode::PolicyBudget]);
     let unknown = r#"{"decision": "allow", "obligations": [{"type": "no_such_kind"}]}"#;
     assert_eq!(with(unknown, "allow").codes, [ReasonCode::PolicyError]);
+}
+
+#[test]
+fn a_baseline_in_rego_denies_and_never_allows() {
+    let yaml = |decision: &str| {
+        format!(
+            "{OWN}rego:\n  modules:\n    - file: m.rego\n      source: |\n        package assent\n        decision := {decision}\n"
+        )
+    };
+    let args = value::parse_object(br#"{"to": []}"#).unwrap();
+    let codes = |own: &str, baseline: &str| {
+        let (own, baseline) = (compile(yaml(own).as_bytes()).unwrap(), compile(yaml(baseline).as_bytes()).unwrap());
+        let call = Call { subject: "agent:mailer", tool: own.tool("send_email").unwrap(), args: &args };
+        own.evaluate_layered(&call, &NoFacts, Some(&baseline), None).codes
+    };
+    assert_eq!(codes("true", "false"), [ReasonCode::BaselineDenied]);
+    assert_eq!(codes("false", "true"), [ReasonCode::RegoDenied]);
+    assert!(codes("true", "true").contains(&ReasonCode::RegoAllowed));
+    assert_eq!(codes("true", "7"), [ReasonCode::PolicyError]);
 }
 
 #[test]

@@ -63,7 +63,14 @@ impl<'a> Votes<'a> {
 
     /// A vote for the call.
     pub(super) fn agree(&mut self, code: ReasonCode) {
+        self.agreed = true;
         self.codes.push(code);
+    }
+
+    /// A vote for the call once any approver agrees to it.
+    pub(super) fn ask(&mut self, code: ReasonCode) {
+        self.agreed = true;
+        self.escalate(code, ApprovalNeed::default());
     }
 
     /// An obligation that comes with a vote.
@@ -176,6 +183,7 @@ impl<'a> Votes<'a> {
         self.matched.extend(baseline.matched);
         baseline.shadow.into_iter().for_each(|vote| self.shadow(vote));
         self.obligations.extend(baseline.obligations);
+        self.made.extend(baseline.made);
         self.accumulate.extend(baseline.accumulate);
     }
 
@@ -185,7 +193,7 @@ impl<'a> Votes<'a> {
     }
 
     /// A vote for running something else; a second, different one is a conflict.
-    fn compute(&mut self, replacement: Replacement, asked: &Object) {
+    pub(super) fn compute(&mut self, replacement: Replacement, asked: &Object) {
         self.agreed = true;
         if self.replacement.as_ref().is_some_and(|earlier| *earlier != replacement) {
             self.codes.push(ReasonCode::ComputeConflict);

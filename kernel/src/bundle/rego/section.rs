@@ -7,7 +7,7 @@ use crate::bundle::combine::Votes;
 use crate::bundle::error::{BundleErrorKind, Diagnostics, Position};
 use crate::bundle::fields::{Fields, literal, text, wrong_type};
 use crate::bundle::source::{Node, NodeKind};
-use crate::bundle::{ApprovalNeed, Call, CompiledBundle, Facts, Obligation, Replacement};
+use crate::bundle::{Call, CompiledBundle, Facts, Obligation, Replacement};
 use crate::reason::ReasonCode;
 use crate::value::{Object, Value};
 use crate::verdict::Verdict;
@@ -124,43 +124,42 @@ impl CompiledBundle {
             RegoVote::Undefined => votes.deny(ReasonCode::RegoUndefined),
             RegoVote::Error => votes.deny(ReasonCode::PolicyError),
             RegoVote::BudgetExhausted => votes.deny(ReasonCode::PolicyBudget),
-            RegoVote::Vote(decision) => self.rego_decision(decision, call, votes),
+            RegoVote::Vote(decision) => vote(decision, call, votes),
         }
     }
+}
 
-    fn rego_decision(&self, decision: RegoDecision, call: &Call<'_>, votes: &mut Votes<'_>) {
-        for obligation in &decision.obligations {
-            match params(&obligation.params).filter(|_| Obligation::is_kind(&obligation.kind)) {
-                Some(params) => votes.oblige(Obligation {
-                    kind: obligation.kind.as_str().into(),
-                    required: obligation.required,
-                    params,
-                }),
+fn vote(decision: RegoDecision, call: &Call<'_>, votes: &mut Votes<'_>) {
+    for obligation in &decision.obligations {
+        match params(&obligation.params).filter(|_| Obligation::is_kind(&obligation.kind)) {
+            Some(params) => votes.oblige(Obligation {
+                kind: obligation.kind.as_str().into(),
+                required: obligation.required,
+                params,
+            }),
+            None => votes.deny(ReasonCode::PolicyError),
+        }
+    }
+    match (decision.verdict, decision.compute) {
+        (Verdict::Allow, _) => votes.agree(ReasonCode::RegoAllowed),
+        (Verdict::Escalate, _) => votes.ask(ReasonCode::ApprovalRequired),
+        (Verdict::Compute, Some(compute)) => {
+            let mut members: Vec<(String, Value)> = call
+                .args
+                .iter()
+                .filter(|(name, _)| compute.set.get(name).is_none() && !compute.remove.iter().any(|r| r == name))
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .collect();
+            members.extend(compute.set.iter().map(|(name, value)| (name.to_owned(), value.clone())));
+            match Object::new(members).ok() {
+                Some(args) => {
+                    let tool = compute.tool.as_deref().map(Arc::from);
+                    votes.compute(Replacement { tool, args }, call.args);
+                }
                 None => votes.deny(ReasonCode::PolicyError),
             }
         }
-        match (decision.verdict, decision.compute) {
-            (Verdict::Allow, _) => votes.agree(ReasonCode::RegoAllowed),
-            (Verdict::Escalate, _) => votes.escalate(ReasonCode::ApprovalRequired, &ApprovalNeed::default()),
-            (Verdict::Compute, Some(compute)) => {
-                let mut members: Vec<(String, Value)> = call
-                    .args
-                    .iter()
-                    .filter(|(name, _)| compute.set.get(name).is_none() && !compute.remove.iter().any(|r| r == name))
-                    .map(|(name, value)| (name.to_owned(), value.clone()))
-                    .collect();
-                members.extend(compute.set.iter().map(|(name, value)| (name.to_owned(), value.clone())));
-                let declared = compute.tool.as_deref().is_none_or(|tool| self.tool(tool).is_some());
-                match Object::new(members).ok().filter(|_| declared) {
-                    Some(args) => {
-                        let tool = compute.tool.as_deref().map(Arc::from);
-                        votes.compute(Replacement { tool, args }, call.args);
-                    }
-                    None => votes.deny(ReasonCode::PolicyError),
-                }
-            }
-            (Verdict::Deny | Verdict::Compute, _) => votes.deny(ReasonCode::RegoDenied),
-        }
+        (Verdict::Deny | Verdict::Compute, _) => votes.deny(ReasonCode::RegoDenied),
     }
 }
 
