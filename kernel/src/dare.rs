@@ -10,14 +10,18 @@ mod evidence;
 mod json;
 mod ledger_event;
 mod payload_ref;
+mod replay_trace;
 mod request;
+mod response;
 
-pub use decision::policy_decision_record;
+pub use decision::{policy_decision_record, request_hash_of};
 pub use evidence::Evidence;
 pub use json::Json;
 pub use ledger_event::ledger_event;
 pub use payload_ref::{PAYLOAD_REF_TYPE, PayloadRef};
+pub use replay_trace::ReplayTrace;
 pub use request::tool_request_envelope;
+pub use response::tool_response_envelope;
 
 /// The version that every record states.
 pub const SCHEMA_VERSION: &str = "v1";

@@ -9,6 +9,7 @@
 //! payload had put into the state. Remembered request ids follow from commands and not from leaves; a replay does without them,
 //! for the record holds every request once.
 
+mod boundary;
 mod compare;
 mod finding;
 mod rebuild;
@@ -16,6 +17,7 @@ mod recorded;
 mod walk;
 mod what_if;
 
+pub use boundary::{Boundary, BoundaryFinding, Response, Served};
 pub use finding::{Finding, Found, Why};
 pub(crate) use rebuild::call_of;
 pub use recorded::{Held, Payloads, ReadError, Recorded};
@@ -31,8 +33,9 @@ use crate::event::{Event, EventBody};
 use crate::machine;
 use crate::refusal::Refusal;
 use crate::stamp::Stamp;
-use crate::state::{MemoryState, StateRead};
+use crate::state::StateRead;
 use compare::{Renames, differs, first_difference};
+use rebuild::Shown;
 use recorded::computed_form;
 use walk::{Step, Visitor};
 
@@ -123,7 +126,8 @@ struct Again {
 }
 
 fn again<P: Payloads>(step: &Step<'_, P>, root: usize, command: &Command) -> Again {
-    let [one, two] = SEEDS.map(|seed| decided(step.state, command, seed));
+    let state = Shown::new(step.state, step.window.get(root));
+    let [one, two] = SEEDS.map(|seed| decided(&state, command, seed));
     match (one, two) {
         (Ok(Decision::Events(one)), Ok(Decision::Events(two))) => compare_events(step, root, command, &one, &two),
         (Ok(Decision::Seal(intent)), Ok(_)) => {
@@ -141,7 +145,7 @@ fn again<P: Payloads>(step: &Step<'_, P>, root: usize, command: &Command) -> Aga
 }
 
 /// One decision under one seed. A kernel that failed then must fail now.
-fn decided(state: &MemoryState, command: &Command, seed: [u8; 32]) -> Result<Decision, Refusal> {
+fn decided(state: &impl StateRead, command: &Command, seed: [u8; 32]) -> Result<Decision, Refusal> {
     let command = Command { stamp: Stamp { seed, ..command.stamp.clone() }, ..command.clone() };
     machine::guard(&command, || decide::decide_new(state, &command))
 }

@@ -26,7 +26,6 @@ mod layers;
 pub mod limits;
 mod lint;
 mod obligation;
-pub mod opa;
 mod outcome;
 mod path;
 mod pattern;
@@ -74,7 +73,6 @@ pub struct CompiledBundle {
     rules: Vec<rules::Rule>,
     budgets: Vec<Budget>,
     rates: Vec<Rate>,
-    rego: Option<rego::RegoPolicy>,
     lints: Vec<Lint>,
 }
 

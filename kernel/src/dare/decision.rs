@@ -111,6 +111,12 @@ pub(super) fn call(
     call_of(recorded, decision, evidence).ok()
 }
 
+/// The plain request hash of the call that a decision answers, while its payloads exist and the bundle is at hand.
+pub fn request_hash_of(recorded: &Recorded, evidence: &impl Evidence) -> Option<Hash> {
+    let Some(EventBody::Decision(decision)) = &recorded.body else { return None };
+    request_digest(recorded, decision, "", &mut Gone::default(), evidence)
+}
+
 /// The plain hash of a request. Without the bundle that declares the tool's schema it cannot be computed, only without the payload.
 pub(super) fn request_digest(
     recorded: &Recorded,

@@ -73,6 +73,11 @@ impl Gone {
         self.bytes(recorded, role, field, evidence).map(|bytes| sha256(&[&bytes]))
     }
 
+    /// The fields whose payloads were erased, and those whose payloads were not handed over.
+    pub(super) fn into_parts(self) -> (Vec<&'static str>, Vec<&'static str>) {
+        (self.erased, self.missing)
+    }
+
     /// What the project adds to each record, under one name: where it stands, and what is gone.
     pub(super) fn extension<const N: usize>(self, recorded: &Recorded, more: [(&str, Json); N]) -> Json {
         let entry = &recorded.entry;

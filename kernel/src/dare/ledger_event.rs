@@ -4,8 +4,9 @@ use assent_ledger::hash::Hash;
 
 use super::decision::request_digest;
 use super::evidence::{Evidence, Gone, base64_text};
+use super::response::decision_of;
 use super::{Json, SCHEMA_VERSION};
-use crate::event::{EventBody, PolicyDecision};
+use crate::event::{EventBody, OUTPUT_ROLE, PolicyDecision};
 use crate::replay::Recorded;
 
 /// What an entry refers to.
@@ -70,6 +71,12 @@ pub fn ledger_event(recorded: &Recorded, evidence: &impl Evidence) -> Json {
 fn references(recorded: &Recorded, gone: &mut Gone, evidence: &impl Evidence) -> References {
     match &recorded.body {
         Some(EventBody::Decision(decision)) => of_decision(recorded, decision, gone, evidence),
+        Some(EventBody::ToolRequest(body)) => of_execution(recorded, &body.decision_id, gone, evidence),
+        Some(EventBody::ToolResponse(body)) => {
+            let references = of_execution(recorded, &body.decision_id, gone, evidence);
+            let response = gone.digest(recorded, OUTPUT_ROLE, "references.tool_response_hash", evidence);
+            References { response, ..references }
+        }
         _ => References::default(),
     }
 }
@@ -85,5 +92,14 @@ fn of_decision(
         environment: Some(decision.environment.clone()),
         request: request_digest(recorded, decision, "references.tool_request_hash", gone, evidence),
         response: None,
+    }
+}
+
+/// What an execution refers to is its decision's.
+fn of_execution(recorded: &Recorded, decision_id: &str, gone: &mut Gone, evidence: &impl Evidence) -> References {
+    let decided = evidence.entry(&recorded.entry.tenant, decision_id);
+    match decided.as_ref().and_then(|decided| Some((decided, decision_of(decided)?))) {
+        Some((decided, decision)) => of_decision(decided, decision, gone, evidence),
+        None => References { decision_id: Some(decision_id.to_owned()), ..References::default() },
     }
 }

@@ -1,6 +1,10 @@
 //! From entries back to the command that made them: who asked for what, at which time. What the leader drew at random is not on
 //! the record and is not needed: `compare` takes it as it stands.
 
+mod execution;
+
+pub(super) use execution::Shown;
+
 use assent_ledger::ids::TenantId;
 
 use super::finding::Why;
@@ -72,13 +76,13 @@ pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, 
             call(window, root, decision, payloads).map(|call| CommandBody::Evaluate(Box::new(call)))
         }
         EventBody::BundleOffered(_) => offer(recorded, payloads),
+        EventBody::ToolRequest(body) => Ok(execution::redeem(body)),
+        EventBody::ToolResponse(body) => Ok(execution::complete(recorded, body, payloads)),
         EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
-        // What an executor presented is not on the record: a redemption cannot be asked for again, nor what rests on it.
-        EventBody::ToolRequest(_) | EventBody::ToolResponse(_) => return Rebuilt::Elsewhere,
-        _ => match administration(window, recorded, body).or_else(|| control(recorded, body, payloads)) {
-            Some(body) => Ok(body),
-            None => return Rebuilt::Follows,
-        },
+        // What a call does to its run beforehand comes with the call.
+        EventBody::RunClosed(closed) if closed.reason == RunCloseReason::Idle => return Rebuilt::Follows,
+        EventBody::RunOpened(opened) if opened.implicit => return Rebuilt::Follows,
+        _ => administration(window, recorded, body).or_else(|| control(recorded, body, payloads)).ok_or(Why::NoRule),
     };
     match read {
         Ok(body) => Rebuilt::Command { root, command: Box::new(command(recorded, body, state)) },
@@ -284,11 +288,19 @@ fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Co
         Some(EventBody::Decision(decision)) => decision.request_id,
         _ => RequestId::new(time.0 / 1_000, [0; 10]),
     };
+    let redeemer = match &recorded.body {
+        Some(EventBody::ToolRequest(body)) => Some(&body.redeemer),
+        Some(EventBody::ToolResponse(body)) => Some(&body.redeemer),
+        _ => None,
+    };
     let attested = match &recorded.body {
         Some(EventBody::Decision(decision)) => decision.attested,
         _ => true,
     };
-    let caller = caller(recorded, attested, state);
+    let mut caller = caller(recorded, attested, state);
+    if let Some(redeemer) = redeemer {
+        caller.credential.clone_from(redeemer);
+    }
     Command { request_id, stamp: Stamp { time, seed: [0; 32] }, caller, body }
 }
 

@@ -92,9 +92,10 @@ fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lo
             }
         },
         Rebuilt::Lost { root, why } => {
+            let rest = if why == Why::NoRule { same_command(step.window, root) } else { 0 };
             visitor.lost(step, root, why);
             *after_lost = true;
-            root + 1
+            root + 1 + rest
         }
         Rebuilt::Elsewhere => {
             visitor.elsewhere();
@@ -105,6 +106,17 @@ fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lo
             1
         }
     }
+}
+
+/// How many entries after the one at `root` have its time, its tenant and no gap before them: they are of the same command.
+fn same_command(window: &[Recorded], root: usize) -> usize {
+    let Some(first) = window.get(root) else { return 0 };
+    let rest = window.iter().skip(root + 1).zip(1..);
+    rest.take_while(|(recorded, at)| {
+        let entry = &recorded.entry;
+        entry.time == first.entry.time && entry.tenant == first.entry.tenant && entry.seq.0 == first.entry.seq.0 + at
+    })
+    .count()
 }
 
 /// Why a command that is known cannot be decided again all the same.

@@ -4,6 +4,12 @@
 //! the caller may only see the hash. `leaves` has the leaf hashes, 32 bytes each. `checkpoint` is the signed note. An
 //! interrupted export goes on where it stopped: an entry counts once its hash is in `leaves`, which is written after
 //! its line.
+//!
+//! With `--payloads`, `payloads` gets the opened payloads that the caller may read: lines of `<commitment> <salt> <bytes>` in
+//! hexadecimal, each checked against its commitment. It is made anew by every export, since a payload may have been erased
+//! since the last one. `assent-verify replay` reads such a folder.
+
+mod payloads;
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -28,6 +34,9 @@ pub struct ExportArgs {
     /// The folder; made when it is not there
     #[arg(value_name = "DIR")]
     out: PathBuf,
+    /// Export the opened payloads too, as far as the credential may read them
+    #[arg(long)]
+    payloads: bool,
 }
 
 /// The two files that grow, and what is in them.
@@ -76,14 +85,20 @@ pub async fn run(context: &Context, args: ExportArgs) -> Result<(), CliError> {
     let path = args.out.join("checkpoint");
     let tmp = args.out.join("checkpoint.tmp");
     std::fs::write(&tmp, &note).and_then(|()| std::fs::rename(&tmp, &path)).map_err(|e| failed(&path, &e))?;
+    let opened = if args.payloads { Some(payloads::export(context, &client, &args.out).await?) } else { None };
     let value = json!({
         "entries": copy.count.to_string(), "new": (copy.count - resumed).to_string(),
         "size": checkpoint.size.to_string(), "root": checkpoint.root.to_string(), "folder": args.out,
+        "payloads": opened.as_ref().map(|opened| opened.written.to_string()),
+        "payloads_gone": opened.as_ref().map(|opened| opened.gone.to_string()),
     });
     context.out().emit(&value, || {
         let new = copy.count - resumed;
+        let opened = opened.as_ref().map_or(String::new(), |opened| {
+            format!("; {} payloads opened, {} not to be had", opened.written, opened.gone)
+        });
         format!(
-            "{} entries ({new} new) in {}; root {} verified at size {}",
+            "{} entries ({new} new) in {}; root {} verified at size {}{opened}",
             copy.count,
             args.out.display(),
             checkpoint.root,

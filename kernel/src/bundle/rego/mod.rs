@@ -12,7 +12,6 @@ pub mod limits;
 mod meter;
 mod run;
 mod scan;
-pub(super) mod section;
 mod vote;
 
 use core::fmt;
