@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::capability::Principals;
 use super::contract::Contract;
-use super::error::{BundleError, BundleErrorKind, Diagnostics, Position, nearest_hint};
+use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint, Position, nearest_hint};
 use super::fields::{Fields, boolean, one_of, text};
 use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
 use super::pattern::Patterns;
@@ -29,6 +29,15 @@ pub fn compile(source: &[u8]) -> Result<CompiledBundle, Vec<BundleError>> {
             Ok(bundle)
         }
         _ => Err(d.errors),
+    }
+}
+
+/// Everything that is wrong with a bundle's source, or else what loads but probably does not mean what it says; both in order of
+/// lines.
+pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
+    match compile(source) {
+        Ok(bundle) => (Vec::new(), bundle.lints),
+        Err(errors) => (errors, Vec::new()),
     }
 }
 
