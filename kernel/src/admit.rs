@@ -44,6 +44,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::Evaluate(evaluate) => check_evaluate(evaluate),
         CommandBody::Execution(asked) => asked.check(),
         CommandBody::Control(control) => control.check(),
+        CommandBody::Message(message) => message.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)
@@ -66,6 +67,7 @@ pub fn check_evaluate(evaluate: &Evaluate) -> Result<(), Refusal> {
     optional(name, "agent.version", evaluate.agent.version.as_deref())?;
     optional(subject, "subject", evaluate.subject.as_deref())?;
     content_type(&evaluate.content_type)?;
+    media_type(&evaluate.content_type)?;
     if evaluate.inputs.len() > INPUTS_BYTES_MAX {
         return Err(Refusal::Malformed { field: "inputs", expected: "at most 1 MiB" });
     }
@@ -113,7 +115,7 @@ pub fn labels(labels: &[TaintLabel]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn each(
+pub(crate) fn each(
     field: &'static str,
     texts: &[String],
     max: usize,
@@ -158,6 +160,11 @@ pub(crate) fn optional(
     text: Option<&str>,
 ) -> Result<(), Refusal> {
     text.map_or(Ok(()), |text| check(field, text))
+}
+
+pub(crate) fn media_type(text: &str) -> Result<(), Refusal> {
+    let is_media = |b: u8| b.is_ascii_alphanumeric() || b"._+/;=- ".contains(&b);
+    shape("content_type", text, NAME_BYTES_MAX, CONTENT_TYPE, is_media)
 }
 
 /// Checks the length of bytes that become a payload; there may be none.

@@ -5,6 +5,7 @@ mod context;
 mod control;
 mod encoding;
 mod execution;
+mod message;
 mod request_id;
 
 pub use body::{
@@ -14,6 +15,7 @@ pub use body::{
 pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
 pub use control::{ControlCommand, KillTarget, TenantSettings};
 pub use execution::{Complete, Completion, ExecutionCommand, Fulfilled, Redeem};
+pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
 pub use request_id::{RequestId, RequestIdError};
 
 use assent_ledger::hash::{Hash, sha256};

@@ -3,6 +3,7 @@
 //! A decision reads its own tenant's state and the system's only. Every command is checked again here, whatever the leader
 //! found when it accepted it: that was advice, this is what happens.
 
+mod acting;
 mod budgets;
 mod caller;
 mod control;
@@ -12,6 +13,7 @@ mod evaluate;
 mod execution;
 mod genesis;
 mod keys;
+mod messages;
 mod policy;
 mod principals;
 mod runs;
@@ -108,6 +110,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Anchored(body) => spans::anchored(&ctx, body),
         CommandBody::Control(asked) => control::control(&ctx, asked),
         CommandBody::Execution(asked) => execution::execution(&ctx, asked),
+        CommandBody::Message(asked) => messages::message(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))

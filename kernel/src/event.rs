@@ -8,6 +8,7 @@ mod execution;
 mod expiry;
 mod fields;
 mod lists;
+mod message;
 
 pub use assent_ledger::seal::BodyError;
 pub use bodies::{
@@ -19,6 +20,7 @@ pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
 pub use expiry::ExpirySwept;
+pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
 
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
@@ -74,6 +76,10 @@ pub const OUTPUT_ROLE: &str = "output";
 pub const OUTPUT_REDACTED_ROLE: &str = "output_redacted";
 /// Role of the payload that holds a person's reason.
 pub const JUSTIFICATION_ROLE: &str = "justification";
+/// Role of the payload that holds the bytes of a message.
+pub const MESSAGE_ROLE: &str = "message";
+/// Role of the payload that holds what the sender of a message signed besides its bytes (`AgentMessage::envelope`).
+pub const ENVELOPE_ROLE: &str = "envelope";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 
@@ -144,6 +150,9 @@ event_bodies! {
     PrincipalEnabled(PrincipalEnabled),
     PayloadErased(PayloadErased),
     KernelActivated(KernelActivated),
+    AgentMessage(AgentMessageChecked),
+    AgentKeyRegistered(AgentKeyRegistered),
+    AgentKeyRotated(AgentKeyRotated),
     SpanSealed(SpanSealed),
     SpanCosigned(SpanCosigned),
     SpanAnchored(SpanAnchored),
@@ -170,6 +179,9 @@ impl EventBody {
         match self {
             EventBody::ToolRequest(body) => Some(body.ruling()),
             EventBody::ToolResponse(body) => Some(body.ruling()),
+            EventBody::AgentMessage(body) => {
+                Some(Ruling { verdict: body.verdict, codes: body.codes.clone(), details: Vec::new() })
+            }
             _ => None,
         }
     }

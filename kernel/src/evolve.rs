@@ -8,6 +8,7 @@ mod decided;
 mod execution;
 mod expiry;
 mod ledger;
+mod message;
 mod tenant;
 
 pub use decided::digest_of_call;
@@ -51,6 +52,9 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
         EventBody::PayloadErased(body) => control::payload_erased(state, at, tenant, body),
         EventBody::KernelActivated(body) => control::kernel_activated(state, body),
+        EventBody::AgentMessage(body) => message::checked(state, at, event, body),
+        EventBody::AgentKeyRegistered(body) => message::key_registered(state, at, tenant, body),
+        EventBody::AgentKeyRotated(body) => message::key_rotated(state, at, tenant, body),
         EventBody::Decision(body) => {
             decided::decided(state, at, event, body);
             execution::decided(state, at, event, body);

@@ -31,6 +31,14 @@ pub const LATCHES_MAX: usize = 24;
 pub const INBOX_LABELS_MAX: usize = 32;
 /// Most quarantined runs of a subject that are told apart.
 pub const QUARANTINED_RUNS_MAX: usize = 16;
+/// Most capabilities that one message names.
+pub const MESSAGE_CAPABILITIES_MAX: usize = 16;
+/// Shortest nonce of a message, in bytes: what is drawn at random does not come up twice by chance.
+pub const NONCE_BYTES_MIN: usize = 16;
+/// How far in the future a message may expire, in microseconds: its nonce is remembered until then.
+pub const MESSAGE_LIFE_MICROS: u64 = 24 * 3_600 * 1_000_000;
+/// Most runs, messages and delegations that may lie between a person and the sender of a message.
+pub const MESSAGE_GENERATION_MAX: u32 = 64;
 /// Longest delegation chain.
 pub const CHAIN_MAX: usize = 8;
 /// Most `source_labels` and obligation types in one context.

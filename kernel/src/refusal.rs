@@ -144,6 +144,8 @@ refusals! {
         /// The limit.
         max: usize,
     } = 71, "TOO_MANY_KEYS", "the ledger holds its limit of {max} key events; nothing was recorded";
+    /// The name of the agent's key is taken, perhaps by a key that has ended.
+    AgentKeyExists = 72, "AGENT_KEY_EXISTS", "the subject has had a key of this name; choose a new name; nothing was recorded";
     /// The seal was proposed for another span than the open one.
     StaleSeal {
         /// Where the open span starts.

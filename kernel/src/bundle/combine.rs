@@ -28,6 +28,8 @@ pub(super) struct Votes<'a> {
     total: u32,
     shadow: Vec<ShadowVote>,
     obligations: Vec<&'a Obligation>,
+    /// Obligations that were not written in the bundle but made by its policy in Rego.
+    made: Vec<Obligation>,
     approval: Option<ApprovalNeed>,
     replacement: Option<Replacement>,
     accumulate: Vec<Accumulate>,
@@ -47,6 +49,7 @@ impl<'a> Votes<'a> {
             total: 0,
             shadow: Vec::new(),
             obligations: Vec::new(),
+            made: Vec::new(),
             approval: None,
             replacement: None,
             accumulate: Vec::new(),
@@ -56,6 +59,23 @@ impl<'a> Votes<'a> {
     /// A vote against the call, or an error, which is one too.
     pub(super) fn deny(&mut self, code: ReasonCode) {
         self.codes.push(code);
+    }
+
+    /// A vote for the call.
+    pub(super) fn agree(&mut self, code: ReasonCode) {
+        self.agreed = true;
+        self.codes.push(code);
+    }
+
+    /// A vote for the call once any approver agrees to it.
+    pub(super) fn ask(&mut self, code: ReasonCode) {
+        self.agreed = true;
+        self.escalate(code, ApprovalNeed::default());
+    }
+
+    /// An obligation that comes with a vote.
+    pub(super) fn oblige(&mut self, obligation: Obligation) {
+        self.made.push(obligation);
     }
 
     /// A matching contract rule, of whose predicates so many hold.
@@ -163,6 +183,7 @@ impl<'a> Votes<'a> {
         self.matched.extend(baseline.matched);
         baseline.shadow.into_iter().for_each(|vote| self.shadow(vote));
         self.obligations.extend(baseline.obligations);
+        self.made.extend(baseline.made);
         self.accumulate.extend(baseline.accumulate);
     }
 
@@ -172,7 +193,7 @@ impl<'a> Votes<'a> {
     }
 
     /// A vote for running something else; a second, different one is a conflict.
-    fn compute(&mut self, replacement: Replacement, asked: &Object) {
+    pub(super) fn compute(&mut self, replacement: Replacement, asked: &Object) {
         self.agreed = true;
         if self.replacement.as_ref().is_some_and(|earlier| *earlier != replacement) {
             self.codes.push(ReasonCode::ComputeConflict);
@@ -224,7 +245,7 @@ impl<'a> Votes<'a> {
         self.codes.retain(|code| in_band(*code));
         self.codes.sort_unstable();
         self.codes.dedup();
-        let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().collect();
+        let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().chain(self.made).collect();
         obligations.sort();
         obligations.dedup();
         let ids = self.against.iter().chain(&self.matched).chain(&self.satisfied);

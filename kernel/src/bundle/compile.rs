@@ -8,7 +8,9 @@ use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint, Position, nearest_hint};
 use super::fields::{Fields, boolean, one_of, text};
 use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
+use super::opa;
 use super::pattern::Patterns;
+use super::rego::section::{self, Files};
 use super::rules::Rule;
 use super::source::{self, Node};
 use super::tool::Tool;
@@ -19,7 +21,8 @@ use super::{CompiledBundle, budgets, bundle_hash, lint};
 /// Deterministic and without side effects: the same bytes give the same bundle, the same errors and the same lints.
 pub fn compile(source: &[u8]) -> Result<CompiledBundle, Vec<BundleError>> {
     let mut d = Diagnostics::default();
-    let bundle = source::parse(source, &mut d).and_then(|root| read_bundle(&root, source, &mut d));
+    let opened = opa::open(source)?;
+    let bundle = source::parse(&opened.yaml, &mut d).and_then(|root| read_bundle(&root, source, &opened.files, &mut d));
     d.errors.sort_by_key(|error| (error.line, error.column));
     match bundle {
         Some(mut bundle) if d.errors.is_empty() => {
@@ -41,8 +44,8 @@ pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
     }
 }
 
-fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 12] = [
+fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -> Option<CompiledBundle> {
+    const KNOWN: [&str; 13] = [
         "name",
         "version",
         "description",
@@ -55,8 +58,9 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         "rules",
         "budgets",
         "rates",
+        "rego",
     ];
-    const LATER: [&str; 7] = ["rego", "behaviour", "behavior", "obligations", "layers", "taint", "approvals"];
+    const LATER: [&str; 6] = ["behaviour", "behavior", "obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
     let name = fields.required("name", d).and_then(|node| text(node, "name", d)).map(str::to_owned);
     let version = fields.required("version", d).and_then(|node| text(node, "version", d)).map(str::to_owned);
@@ -79,6 +83,7 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         contract_items.iter().filter_map(|item| Contract::read(item, &mut patterns, d)).collect();
     let rule_items = fields.items("rules", RULES_MAX, d);
     let mut rules: Vec<Rule> = rule_items.iter().filter_map(|item| Rule::read(item, &mut patterns, d)).collect();
+    let rego = section::read(fields.get("rego"), files, d);
     let mut tools = by_name(tools, d);
     tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
@@ -99,6 +104,7 @@ fn read_bundle(root: &Node, source: &[u8], d: &mut Diagnostics) -> Option<Compil
         rules,
         budgets,
         rates,
+        rego,
         lints: Vec::new(),
     };
     index(&mut bundle, d);

@@ -68,6 +68,7 @@ impl CompiledBundle {
         if !matched && self.rules.iter().any(|rule| !rule.shadow) {
             votes.deny(ReasonCode::NoMatchingRule);
         }
+        self.rego_votes(call, facts, &mut votes);
         votes.outcome()
     }
 }

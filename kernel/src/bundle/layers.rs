@@ -145,6 +145,7 @@ impl CompiledBundle {
                 rule_vote(rules, call, &facts, memo, &mut votes);
             }
         }
+        self.rego_votes(call, &facts, &mut votes);
         votes.rename_keys(baseline_key);
         votes
     }

@@ -27,6 +27,7 @@ mod layers;
 pub mod limits;
 mod lint;
 mod obligation;
+pub mod opa;
 mod outcome;
 mod path;
 mod pattern;
@@ -77,6 +78,7 @@ pub struct CompiledBundle {
     rules: Vec<rules::Rule>,
     budgets: Vec<Budget>,
     rates: Vec<Rate>,
+    rego: Option<rego::RegoPolicy>,
     lints: Vec<Lint>,
 }
 

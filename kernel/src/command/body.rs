@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{CallContext, ControlCommand, ExecutionCommand, Role};
+use super::{CallContext, ControlCommand, ExecutionCommand, MessageCommand, Role};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub enum CommandBody {
     Control(Box<ControlCommand>),
     /// Redeems a decision, or says what came of it. Agent.
     Execution(Box<ExecutionCommand>),
+    /// Records a message between agents, or a key with which they sign.
+    Message(Box<MessageCommand>),
     /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
     Tick,
 }
@@ -223,6 +225,7 @@ impl CommandBody {
             CommandBody::Anchored(_) => "anchored",
             CommandBody::Control(control) => control.name(),
             CommandBody::Execution(asked) => asked.name(),
+            CommandBody::Message(message) => message.name(),
             CommandBody::Tick => "tick",
         }
     }
@@ -232,6 +235,7 @@ impl CommandBody {
         match self {
             CommandBody::Evaluate(evaluate) => evaluate.subject.as_deref(),
             CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => run.subject.as_deref(),
+            CommandBody::Message(message) => message.asserted_subject(),
             _ => None,
         }
     }

@@ -8,8 +8,8 @@ use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
 use super::{
-    Agent, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis, NewCredential, NewTenant,
-    OfferedSource, RunRequest, read_role,
+    Agent, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis, MessageCommand,
+    NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -35,6 +35,7 @@ impl CommandBody {
             CommandBody::Anchored(_) => 16,
             CommandBody::Control(control) => control.tag(),
             CommandBody::Execution(asked) => asked.tag(),
+            CommandBody::Message(message) => message.tag(),
             CommandBody::Tick => 39,
         }
     }
@@ -84,6 +85,7 @@ impl CommandBody {
             CommandBody::Anchored(body) => write_json(&body.to_value(), w),
             CommandBody::Control(control) => control.write(w),
             CommandBody::Execution(asked) => asked.write(w),
+            CommandBody::Message(message) => message.write(w),
             CommandBody::Tick => {}
         }
     }
@@ -134,6 +136,9 @@ impl CommandBody {
         }
         if let Some(asked) = ExecutionCommand::read(tag, r)? {
             return Ok(CommandBody::Execution(Box::new(asked)));
+        }
+        if let Some(message) = MessageCommand::read(tag, r)? {
+            return Ok(CommandBody::Message(Box::new(message)));
         }
         Err(CodecError::Choice { what: "a command's kind", got: u64::from(tag) })
     }

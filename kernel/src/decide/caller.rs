@@ -43,6 +43,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
         CommandBody::Control(control) => control.permitted(),
         CommandBody::Execution(asked) => asked.permitted(),
+        CommandBody::Message(message) => message.permitted(),
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }
@@ -57,6 +58,7 @@ fn target(body: &CommandBody) -> Option<&TenantId> {
         CommandBody::RegisterCredential(new) => Some(&new.tenant),
         CommandBody::OfferBundle(offer) => Some(&offer.tenant),
         CommandBody::Control(control) => control.target(),
+        CommandBody::Message(message) => message.target(),
         _ => None,
     }
 }

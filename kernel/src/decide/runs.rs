@@ -61,15 +61,34 @@ fn owner<'a, S: StateRead>(ctx: &Context<'a, S>, run: &'a RunRequest) -> Result<
     }
 }
 
+/// In which run something is to happen.
+#[derive(Clone, Copy)]
+pub(super) struct RunAsk<'a> {
+    /// The tenant.
+    pub(super) tenant: &'a TenantId,
+    /// The run; `None` for the subject's implicit run.
+    pub(super) run_id: Option<&'a str>,
+    /// The caller's trace.
+    pub(super) trace_id: Option<&'a str>,
+}
+
+impl<'a> From<&Asked<'a>> for RunAsk<'a> {
+    fn from(asked: &Asked<'a>) -> RunAsk<'a> {
+        let Asked { caller, evaluate, .. } = asked;
+        RunAsk { tenant: &caller.tenant, run_id: evaluate.run_id.as_deref(), trace_id: evaluate.trace_id.as_deref() }
+    }
+}
+
 /// The run that a call belongs to, opened if need be; events are appended in the order in which they happen.
-pub(super) fn of_call<S: StateRead>(
+pub(super) fn of_call<'a, S: StateRead>(
     ctx: &Context<'_, S>,
-    asked: &Asked<'_>,
+    asked: impl Into<RunAsk<'a>>,
     subject: &str,
     events: &mut Vec<Event>,
 ) -> Result<String, (ReasonCode, Option<String>)> {
-    let tenant = &asked.caller.tenant;
-    let Some(run_id) = asked.evaluate.run_id.as_deref() else { return Ok(implicit(ctx, asked, subject, events)) };
+    let asked = asked.into();
+    let tenant = asked.tenant;
+    let Some(run_id) = asked.run_id else { return Ok(implicit(ctx, asked, subject, events)) };
     match ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned())).as_deref() {
         // Another subject's run does not get an entry that it did not cause.
         Some(Record::Run(known)) if known.subject != subject => Err((ReasonCode::RunNotOwned, None)),
@@ -83,32 +102,38 @@ pub(super) fn of_call<S: StateRead>(
 }
 
 /// The run as it is before the call; one that the call opens is empty.
-pub(super) fn record<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, run_id: &str) -> RunRecord {
-    match ctx.state.get(&StateKey::Run(asked.caller.tenant.clone(), run_id.to_owned())).as_deref() {
+pub(super) fn record<'a, S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: impl Into<RunAsk<'a>>,
+    subject: &str,
+    run_id: &str,
+) -> RunRecord {
+    let asked = asked.into();
+    match ctx.state.get(&StateKey::Run(asked.tenant.clone(), run_id.to_owned())).as_deref() {
         Some(Record::Run(known)) => known.clone(),
-        _ => RunRecord::new(subject.to_owned(), asked.evaluate.run_id.is_none(), ctx.now),
+        _ => RunRecord::new(subject.to_owned(), asked.run_id.is_none(), ctx.now),
     }
 }
 
-fn implicit<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, events: &mut Vec<Event>) -> String {
-    let tenant = &asked.caller.tenant;
+fn implicit<S: StateRead>(ctx: &Context<'_, S>, asked: RunAsk<'_>, subject: &str, events: &mut Vec<Event>) -> String {
+    let tenant = asked.tenant;
     let known = ctx.state.get(&StateKey::ImplicitRun(tenant.clone(), subject.to_owned()));
     if let Some(Record::ImplicitRun(known)) = known.as_deref() {
         if ctx.now.0.saturating_sub(known.last.0) <= IMPLICIT_RUN_IDLE_MICROS {
             return known.run_id.clone();
         }
         let event = closed(tenant, subject, &known.run_id, RunCloseReason::Idle);
-        events.push(Event { trace_id: asked.evaluate.trace_id.clone(), ..event });
+        events.push(Event { trace_id: asked.trace_id.map(str::to_owned), ..event });
     }
     let run_id = ctx.command.stamp.derive_uuid(Purpose::Run, 0);
     events.push(opened(asked, subject, &run_id, true));
     run_id
 }
 
-fn opened(asked: &Asked<'_>, subject: &str, run_id: &str, implicit: bool) -> Event {
+fn opened(asked: RunAsk<'_>, subject: &str, run_id: &str, implicit: bool) -> Event {
     let body = RunOpened { subject: subject.to_owned(), implicit, parent: None };
-    let event = Event::new(asked.caller.tenant.clone(), Some(subject.to_owned()), body);
-    Event { run_id: Some(run_id.to_owned()), trace_id: asked.evaluate.trace_id.clone(), ..event }
+    let event = Event::new(asked.tenant.clone(), Some(subject.to_owned()), body);
+    Event { run_id: Some(run_id.to_owned()), trace_id: asked.trace_id.map(str::to_owned), ..event }
 }
 
 fn closed(tenant: &TenantId, subject: &str, run_id: &str, reason: RunCloseReason) -> Event {

@@ -37,6 +37,16 @@ fn bodies() -> Vec<EventBody> {
         KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),
         TenantDisabled { disabled: true }.into(),
+        message().into(),
+        AgentKeyRegistered { key_id: "k".into(), public_key: key(), subject: "s".into() }.into(),
+        AgentKeyRotated {
+            key_id: "k2".into(),
+            previous: "k".into(),
+            public_key: key(),
+            signature: [7; 64],
+            subject: "s".into(),
+        }
+        .into(),
         PrincipalEnabled { subject: "s".into() }.into(),
         PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
         KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
@@ -72,6 +82,32 @@ fn tool_response() -> ToolResponse {
         taint: Vec::new(),
         tool: None,
         usage: Some(Usage { tokens: 5, cost_micro_usd: 6 }),
+        verdict: Verdict::Allow,
+    }
+}
+
+fn key() -> assent_ledger::keys::PublicKey {
+    assent_ledger::keys::SecretKey::from_seed(&[3; 32]).public()
+}
+
+fn message() -> AgentMessageChecked {
+    let label = effects().taint.remove(0);
+    AgentMessageChecked {
+        attested: true,
+        capabilities: vec!["delegate_task".into()],
+        codes: vec![ReasonCode::MessageAccepted],
+        expires_at: Time(7),
+        generation: 2,
+        given: vec![label.clone()],
+        key_id: "k".into(),
+        nonce: "n".repeat(16),
+        protocol: "1.0".into(),
+        recipient: "r".into(),
+        recipient_run: Some("run".into()),
+        request_id: RequestId::new(1, [0; 10]),
+        sender: "s".into(),
+        sender_instance: None,
+        taint: vec![label],
         verdict: Verdict::Allow,
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
 }
 
 /// A decision keeps its subject's implicit run alive.
-fn keep_alive(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, run_id: &str, subject: &str) {
+pub(super) fn keep_alive(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, run_id: &str, subject: &str) {
     let key = StateKey::ImplicitRun(event.tenant.clone(), subject.to_owned());
     if is_implicit_run(state, &key, run_id) {
         let record = ImplicitRunRecord { run_id: run_id.to_owned(), last: at.time };

@@ -24,6 +24,7 @@ pub(super) fn swept(state: &mut impl StateWrite, at: &EntryFacts, body: &ExpiryS
 fn forget(state: &mut impl StateWrite, at: &EntryFacts, item: StateKey) {
     let ended = match state.get(&item).as_deref() {
         Some(Record::EffectKey(key)) => key.expires <= at.time,
+        Some(Record::MessageNonce(nonce)) => nonce.expires <= at.time,
         _ => false,
     };
     if ended {

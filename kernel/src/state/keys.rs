@@ -3,6 +3,7 @@
 //! A key's bytes are its number, then its parts: names after one byte of length, numbers big-endian, the last text bare.
 
 mod active_bundle;
+mod agent_key;
 mod approval;
 mod budget;
 mod bundle;
@@ -21,6 +22,7 @@ mod kill_switch;
 mod lease;
 mod lease_index;
 mod ledger;
+mod message_nonce;
 mod offered_bundle;
 mod outstanding;
 mod pending_call;
@@ -36,6 +38,7 @@ mod tenant;
 mod tenant_settings;
 
 pub use active_bundle::ActiveBundleRecord;
+pub use agent_key::{AgentKeyRecord, pair_text};
 pub use approval::{ApprovalRecord, ApprovalStatus, Vote};
 pub use budget::BudgetRecord;
 pub use bundle::BundleRecord;
@@ -55,6 +58,7 @@ pub use kill_switch::KillSwitchRecord;
 pub use lease::{ALL_ACTIONS, LeaseConstraints, LeaseRecord};
 pub use lease_index::LeaseIndexRecord;
 pub use ledger::LedgerRecord;
+pub use message_nonce::MessageNonceRecord;
 pub use offered_bundle::OfferedBundleRecord;
 pub use outstanding::{OutstandingRecord, RedeemedRecord};
 pub use pending_call::PendingCall;
@@ -120,6 +124,10 @@ pub enum StateKey {
     },
     /// What holds for all runs of a subject.
     SubjectState(TenantId, String),
+    /// A nonce that was used, by `pair_text` of sender and nonce.
+    MessageNonce(TenantId, String),
+    /// A key with which an agent signs, by `pair_text` of subject and key id.
+    AgentKey(TenantId, String),
     /// A kill switch, by `KillTarget::key`.
     KillSwitch(TenantId, String),
     /// That a payload was erased, by its commitment.
@@ -167,6 +175,8 @@ const OFFERED_BUNDLE: u8 = 17;
 const BUNDLE: u8 = 18;
 const REQUEST_BUCKET: u8 = 20;
 const REQUEST: u8 = 21;
+const MESSAGE_NONCE: u8 = 35;
+const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
 const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
@@ -203,6 +213,8 @@ impl StateKey {
             StateKey::Bundle(_) => BUNDLE,
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
             StateKey::Request { .. } => REQUEST,
+            StateKey::MessageNonce(..) => MESSAGE_NONCE,
+            StateKey::AgentKey(..) => AGENT_KEY,
             StateKey::KillSwitch(..) => KILL_SWITCH,
             StateKey::SubjectState(..) => SUBJECT_STATE,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
@@ -244,6 +256,8 @@ impl StateKey {
             | StateKey::ImplicitRun(tenant, text)
             | StateKey::ActiveBundle(tenant, text)
             | StateKey::KillSwitch(tenant, text)
+            | StateKey::MessageNonce(tenant, text)
+            | StateKey::AgentKey(tenant, text)
             | StateKey::Lease(tenant, text)
             | StateKey::LeaseIndex(tenant, text)
             | StateKey::Approval(tenant, text)
@@ -299,6 +313,8 @@ impl StateKey {
             BUNDLE => StateKey::Bundle(r.hash("a bundle")?),
             REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
             REQUEST => read_request(&mut r)?,
+            MESSAGE_NONCE => StateKey::MessageNonce(read_tenant(&mut r)?, read_name(&mut r)?),
+            AGENT_KEY => StateKey::AgentKey(read_tenant(&mut r)?, read_name(&mut r)?),
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
             SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),

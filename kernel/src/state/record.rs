@@ -1,12 +1,12 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, ApprovalRecord, BudgetRecord, BundleRecord, CredentialNameRecord, CredentialRecord,
-    DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord,
-    ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord,
-    OfferedBundleRecord, OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord,
-    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, StateKey, SubjectStateRecord, TenantRecord,
-    TenantSettingsRecord,
+    ActiveBundleRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord, BundleRecord, CredentialNameRecord,
+    CredentialRecord, DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord,
+    ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord,
+    LeaseRecord, LedgerRecord, MessageNonceRecord, OfferedBundleRecord, OutstandingRecord, PendingCall,
+    PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord,
+    StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -72,6 +72,8 @@ records! {
     Bundle(BundleRecord) for (StateKey::Bundle(_));
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
     Request(RequestRecord) for (StateKey::Request { .. });
+    MessageNonce(MessageNonceRecord) for (StateKey::MessageNonce(..));
+    AgentKey(AgentKeyRecord) for (StateKey::AgentKey(..));
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
     SubjectState(SubjectStateRecord) for (StateKey::SubjectState(..));
     ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));

@@ -40,6 +40,8 @@ fn keys() -> impl Strategy<Value = StateKey> {
         hashes().prop_map(StateKey::Bundle),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::MessageNonce(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::AgentKey(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
         tenants().prop_map(StateKey::TenantSettings),
         any::<u64>().prop_map(StateKey::RequestBucket),
@@ -161,11 +163,15 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
     let tenant = || TenantId::new("ab").unwrap();
     let switch = KillSwitchRecord { engaged: flag, engaged_at: Seq(n), changed: Time(n) };
     let settings = crate::command::TenantSettings { observe: flag, require_attested: !flag };
+    let key = AgentKeyRecord { public_key: hash.0, registered: Time(n), retired: flag.then_some(Time(n)) };
+    let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
     vec![
         (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
         (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),
+        (StateKey::AgentKey(tenant(), pair_text("s", "k")), Record::AgentKey(key)),
+        (StateKey::MessageNonce(tenant(), pair_text("s", "n")), Record::MessageNonce(nonce)),
     ]
 }
 

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use assent_kernel::bundle::{CompiledBundle, compile};
 use assent_kernel::command::{
-    Agent, Batch, Caller, Command, CommandBody, Complete, Completion, ControlCommand, Evaluate, ExecutionCommand,
-    Genesis, KillTarget, NewCredential, NewTenant, OfferedSource, Redeem, RequestId, Role, RunRequest, TenantSettings,
-    Usage,
+    Agent, AgentKeyRotation, AgentMessage, Batch, Caller, Command, CommandBody, Complete, Completion, ControlCommand,
+    Evaluate, ExecutionCommand, Genesis, KillTarget, MessageCommand, NewAgentKey, NewCredential, NewTenant,
+    OfferedSource, Redeem, RequestId, Role, RunRequest, TenantSettings, Usage,
 };
 use assent_kernel::decide::request_hash;
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
@@ -17,6 +17,7 @@ use assent_kernel::refusal::Refusal;
 use assent_kernel::stamp::Stamp;
 use assent_kernel::state::keys::ProgressRecord;
 use assent_kernel::state::{MemoryState, Record, StateKey, StateRead};
+use assent_kernel::taint::{TaintLabel, TaintSource};
 use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
@@ -370,9 +371,11 @@ fn random_command(world: &mut World) -> Command {
     let body = random_body(world, &mut dice);
     let suitable = match &body {
         CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
-        CommandBody::Evaluate(_) | CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Execution(_) => {
-            agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None]))
-        }
+        CommandBody::Evaluate(_)
+        | CommandBody::Message(_)
+        | CommandBody::OpenRun(_)
+        | CommandBody::CloseRun(_)
+        | CommandBody::Execution(_) => agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None])),
         _ => operator(),
     };
     let mut command = world.command(if dice.below(8) == 0 { caller } else { suitable }, body);
@@ -479,6 +482,51 @@ fn random_execution(world: &World, dice: &mut Dice) -> CommandBody {
     }))
 }
 
+/// Messages, mostly signed as they should be, by whoever has a key.
+fn random_message(world: &World, dice: &mut Dice, of: &str, subject: &str) -> MessageCommand {
+    let key = |subject: &str| SecretKey::from_seed(&sha256(&[b"message key of ", subject.as_bytes()]).0);
+    let new = |key_id: &str, key: &SecretKey| NewAgentKey {
+        tenant: tenant(of),
+        subject: subject.into(),
+        key_id: key_id.into(),
+        public_key: *key.public().as_bytes(),
+    };
+    match dice.below(6) {
+        0 => MessageCommand::RegisterKey(new("k1", &key(subject))),
+        1 if dice.below(4) == 0 => {
+            let signature = [0; 64];
+            MessageCommand::RotateKey(AgentKeyRotation { new: new("k2", &key(of)), old_key_id: "k1".into(), signature })
+        }
+        _ => {
+            let payload = b"a message".to_vec();
+            let source = TaintSource::Web;
+            let label = TaintLabel { source, origin: "web".into(), confidence_milli: 1_000, propagated_from: None };
+            let mut message = AgentMessage {
+                schema_version: "v1".into(),
+                time: Time(world.clock),
+                run_id: None,
+                trace_id: None,
+                protocol: dice.pick(&["1.0", "1.0", "1.0", "2.0"]).into(),
+                capabilities: Vec::new(),
+                nonce: format!("nonce-of-16-chars-{}", dice.below(40)),
+                expires_at: Time(world.clock + dice.below(7_200) * SECOND),
+                sender_instance: None,
+                sender: subject.into(),
+                recipient: dice.pick(&SUBJECTS).into(),
+                recipient_run: None,
+                content_type: "text/plain".into(),
+                payload_hash: sha256(&[&payload]),
+                payload,
+                key_id: "k1".into(),
+                signature: [0; 64],
+                taint: if dice.below(3) == 0 { vec![label] } else { Vec::new() },
+            };
+            message.signature = key(subject).sign(&message.text(&origin(), &tenant(of)).to_bytes());
+            MessageCommand::Record(Box::new(message))
+        }
+    }
+}
+
 fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let of = dice.pick(&TENANTS);
     let subject = dice.pick(&SUBJECTS);
@@ -486,7 +534,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let other = dice.pick(&SUBJECTS[1..]);
     let run = format!("run-{}", dice.below(6));
     let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(40) {
+    match dice.below(42) {
         0 => CommandBody::Genesis(Box::new(genesis())),
         1 => new_tenant(of),
         2 => register(of, subject),
@@ -515,7 +563,8 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
             let signer = if dice.below(3) == 0 { SecretKey::from_seed(&[9; 32]) } else { root_key() };
             CommandBody::EndorseKey(Box::new(endorse(&origin(), &signer, public, grant).unwrap()))
         }
-        17 | 18 => control(random_control(dice, of, other)),
+        18 | 19 => control(random_control(dice, of, other)),
+        20 | 21 => CommandBody::Message(Box::new(random_message(world, dice, of, subject))),
         _ => evaluate(Evaluate {
             run_id: (dice.below(2) == 0).then_some(run),
             subject: asserted,

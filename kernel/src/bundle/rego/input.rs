@@ -22,8 +22,8 @@ pub struct RegoInput<'a> {
     pub run: RegoRun<'a>,
     /// `input.taint`: the names of the sources that taint the call or its run.
     pub taint: &'a [&'a str],
-    /// `input.context.risk_milli`: the reported risk in thousandths, when an authorised reporter gave one.
-    pub risk_milli: Option<u64>,
+    /// `input.context.risk_milli`: the highest reported risk in thousandths, 0 without a report.
+    pub risk_milli: u64,
     /// `input.context.labels`: the reported source labels.
     pub labels: &'a [&'a str],
     /// `input.time_ns`: the stamp of the decision in nanoseconds since 1970-01-01T00:00:00Z.
@@ -39,10 +39,10 @@ pub struct RegoTool<'a> {
     pub class: &'a str,
     /// Its actions.
     pub actions: &'a [&'a str],
-    /// Its category.
-    pub category: &'a str,
-    /// Its risk tier.
-    pub risk_tier: &'a str,
+    /// Its category, when the bundle states one.
+    pub category: Option<&'a str>,
+    /// Its risk tier, when the bundle states one.
+    pub risk_tier: Option<&'a str>,
 }
 
 /// `input.run`: the run's counters before this call, and its mode.
@@ -68,15 +68,16 @@ fn texts(items: &[&str]) -> Rego {
     Rego::from(items.iter().map(|item| Rego::from(*item)).collect::<Vec<Rego>>())
 }
 
+fn optional(text: Option<&str>) -> Rego {
+    text.map_or(Rego::Null, Rego::from)
+}
+
 /// The document; `None` when a number in the arguments would lose digits.
 pub(super) fn document(input: &RegoInput<'_>) -> Option<Rego> {
     let RegoInput { tool, run, .. } = input;
     Some(object([
         ("args", convert::object_to_rego(input.args)?),
-        (
-            "context",
-            object([("labels", texts(input.labels)), ("risk_milli", input.risk_milli.map_or(Rego::Null, Rego::from))]),
-        ),
+        ("context", object([("labels", texts(input.labels)), ("risk_milli", Rego::from(input.risk_milli))])),
         ("environment", Rego::from(input.environment)),
         (
             "run",
@@ -95,10 +96,10 @@ pub(super) fn document(input: &RegoInput<'_>) -> Option<Rego> {
             "tool",
             object([
                 ("actions", texts(tool.actions)),
-                ("category", Rego::from(tool.category)),
+                ("category", optional(tool.category)),
                 ("class", Rego::from(tool.class)),
                 ("name", Rego::from(tool.name)),
-                ("risk_tier", Rego::from(tool.risk_tier)),
+                ("risk_tier", optional(tool.risk_tier)),
             ]),
         ),
     ]))

@@ -12,6 +12,7 @@ pub mod limits;
 mod meter;
 mod run;
 mod scan;
+pub(super) mod section;
 mod vote;
 
 use core::fmt;
