@@ -5,8 +5,8 @@
 
 use crate::command::{CallContext, Command, CommandBody, Evaluate, Genesis, NewCredential, RunRequest};
 use crate::limits::{
-    BUNDLE_BYTES_MAX, CHAIN_MAX, CLAIMS_MAX, INPUTS_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
-    SUBJECT_BYTES_MAX, TAINT_LABELS_MAX,
+    BUNDLE_BYTES_MAX, CHAIN_MAX, CLAIMS_MAX, INPUTS_BYTES_MAX, JUSTIFICATION_BYTES_MAX, LABELS_MAX, NAME_BYTES_MAX,
+    PAYLOAD_BYTES_MAX, SUBJECT_BYTES_MAX, TAINT_LABELS_MAX,
 };
 use crate::refusal::Refusal;
 use crate::taint::TaintLabel;
@@ -45,6 +45,8 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::Execution(asked) => asked.check(),
         CommandBody::Control(control) => control.check(),
         CommandBody::Message(message) => message.check(),
+        CommandBody::Grant(grant) => grant.check(),
+        CommandBody::Approval(approval) => approval.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)
@@ -171,6 +173,12 @@ pub(crate) fn media_type(text: &str) -> Result<(), Refusal> {
 pub(crate) fn payload(field: &'static str, bytes: &[u8]) -> Result<(), Refusal> {
     let fits = bytes.len() <= PAYLOAD_BYTES_MAX;
     if fits { Ok(()) } else { Err(Refusal::Malformed { field, expected: "at most 1 MiB" }) }
+}
+
+/// A person's or an agent's reason, in words.
+pub(crate) fn reason(field: &'static str, bytes: &[u8]) -> Result<(), Refusal> {
+    let fits = bytes.len() <= JUSTIFICATION_BYTES_MAX;
+    if fits { Ok(()) } else { Err(Refusal::Malformed { field, expected: "at most 16 KiB" }) }
 }
 
 pub(crate) fn name(field: &'static str, text: &str) -> Result<(), Refusal> {

@@ -1,13 +1,16 @@
 //! Commands: what the leader commits and every replica decides. Their fields are what a caller asked for, never what was decided.
 
+mod approval;
 mod body;
 mod context;
 mod control;
 mod encoding;
 mod execution;
+mod grant;
 mod message;
 mod request_id;
 
+pub use approval::{ApprovalAction, ApprovalCommand, split_condition};
 pub use body::{
     Agent, AnchoredSpan, CommandBody, CosignedSpan, Evaluate, Genesis, NewCredential, NewTenant, OfferedSource,
     RunRequest,
@@ -15,6 +18,7 @@ pub use body::{
 pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
 pub use control::{ControlCommand, KillTarget, TenantSettings};
 pub use execution::{Complete, Completion, ExecutionCommand, Fulfilled, Redeem};
+pub use grant::{GrantCommand, GrantTerms};
 pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
 pub use request_id::{RequestId, RequestIdError};
 

@@ -4,6 +4,7 @@
 //! found when it accepted it: that was advice, this is what happens.
 
 mod acting;
+mod approvals;
 mod budgets;
 mod caller;
 mod control;
@@ -12,6 +13,7 @@ mod effects;
 mod evaluate;
 mod execution;
 mod genesis;
+mod grants;
 mod keys;
 mod messages;
 mod policy;
@@ -32,6 +34,7 @@ use crate::refusal::Refusal;
 use crate::state::keys::{LedgerRecord, ProgressRecord, RequestRecord, TenantRecord};
 use crate::state::{Record, StateKey, StateRead};
 
+pub use approvals::{DecisionState, decision_state};
 pub use budgets::{ChargedCall, Charges, charges};
 pub use control::{is_erased, killed, killed_since, settings};
 pub(crate) use effects::digest_of_effect;
@@ -79,7 +82,8 @@ pub fn prepare(state: &impl StateRead, command: &Command) -> Result<Option<Reque
         return Err(Refusal::NotCreated);
     }
     caller::check(state, command)?;
-    idempotency::lookup(state, command, now)
+    let row = idempotency::lookup(state, command, now)?;
+    Ok(row.map(|row| approvals::current(state, &command.caller.tenant, row, now)))
 }
 
 /// Decides a command that `prepare` let pass as new.
@@ -109,6 +113,8 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Cosigned(body) => spans::cosigned(&ctx, body),
         CommandBody::Anchored(body) => spans::anchored(&ctx, body),
         CommandBody::Control(asked) => control::control(&ctx, asked),
+        CommandBody::Grant(asked) => grants::grant(&ctx, asked),
+        CommandBody::Approval(asked) => approvals::resolve(&ctx, asked),
         CommandBody::Execution(asked) => execution::execution(&ctx, asked),
         CommandBody::Message(asked) => messages::message(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),

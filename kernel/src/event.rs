@@ -1,5 +1,6 @@
 //! Events: what a decision records. Each has a typed body with one JSON form, and whose event it is, in whose run.
 
+mod approval;
 mod bodies;
 mod control;
 mod decision;
@@ -7,9 +8,11 @@ mod effects;
 mod execution;
 mod expiry;
 mod fields;
+mod grant;
 mod lists;
 mod message;
 
+pub use approval::{ApprovalExpired, ApprovalRequested, ApprovalVoid, HitlDecision, VoidReason};
 pub use assent_ledger::seal::BodyError;
 pub use bodies::{
     BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, ParentRun, PrincipalDisabled,
@@ -20,6 +23,7 @@ pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
 pub use expiry::ExpirySwept;
+pub use grant::{CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, GrantRuled};
 pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
 
 use crate::reason::ReasonCode;
@@ -80,12 +84,28 @@ pub const JUSTIFICATION_ROLE: &str = "justification";
 pub const MESSAGE_ROLE: &str = "message";
 /// Role of the payload that holds what the sender of a message signed besides its bytes (`AgentMessage::envelope`).
 pub const ENVELOPE_ROLE: &str = "envelope";
+/// Role of the payload that says what arguments a lease admits.
+pub const CONSTRAINTS_ROLE: &str = "constraints";
+/// Role of the payload that holds the arguments that a person agreed to in place of the caller's.
+pub const MODIFIED_ROLE: &str = "modified";
+/// Role of the payload that holds the salt of a request's commitment, when the one who is to redeem it was not there to be answered.
+pub const SALT_ROLE: &str = "salt";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 
 /// Every role. A replay hands `evolve` the payloads of these roles, so that one that is missing here would not be replayed.
-pub const PAYLOAD_ROLES: &[&str] =
-    &[INPUT_ROLE, CONTEXT_ROLE, REPLACEMENT_ROLE, ACCUMULATE_ROLE, OUTPUT_ROLE, JUSTIFICATION_ROLE, BUNDLE_ROLE];
+pub const PAYLOAD_ROLES: &[&str] = &[
+    INPUT_ROLE,
+    CONTEXT_ROLE,
+    REPLACEMENT_ROLE,
+    ACCUMULATE_ROLE,
+    OUTPUT_ROLE,
+    JUSTIFICATION_ROLE,
+    BUNDLE_ROLE,
+    CONSTRAINTS_ROLE,
+    MODIFIED_ROLE,
+    SALT_ROLE,
+];
 
 macro_rules! event_bodies {
     ($($variant:ident($body:ident),)*) => {
@@ -160,6 +180,14 @@ event_bodies! {
     ToolResponse(ToolResponse),
     TokenExpired(TokenExpired),
     ExpirySwept(ExpirySwept),
+    CapabilityGranted(CapabilityGranted),
+    CapabilityDelegated(CapabilityDelegated),
+    CapabilityRevoked(CapabilityRevoked),
+    CapabilityExpired(CapabilityExpired),
+    ApprovalRequested(ApprovalRequested),
+    HitlDecision(HitlDecision),
+    ApprovalExpired(ApprovalExpired),
+    ApprovalVoid(ApprovalVoid),
 }
 
 /// What an agent gets to know about something that it asked for and that is not a call.
@@ -173,6 +201,11 @@ pub struct Ruling {
     pub details: Vec<(String, String)>,
 }
 
+/// The details that there are.
+fn ruling_details<const N: usize>(details: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    details.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
 impl EventBody {
     /// The ruling, if the event rules on what an agent asked for and is not a decided call; the command is answered with it.
     pub fn ruling(&self) -> Option<Ruling> {
@@ -182,6 +215,9 @@ impl EventBody {
             EventBody::AgentMessage(body) => {
                 Some(Ruling { verdict: body.verdict, codes: body.codes.clone(), details: Vec::new() })
             }
+            EventBody::CapabilityGranted(body) => Some(body.ruling()),
+            EventBody::CapabilityDelegated(body) => Some(body.ruling()),
+            EventBody::HitlDecision(body) => Some(body.ruling()),
             _ => None,
         }
     }

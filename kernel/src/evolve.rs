@@ -2,11 +2,13 @@
 //! leaves. Some events change the state by what a payload holds (a bundle's source, the arguments of a call): what derives from a payload must
 //! not be in a leaf. Each payload is bound by the commitment in the leaf; where one was erased, the state says that it does not know.
 
+mod approvals;
 mod budgets;
 mod control;
 mod decided;
 mod execution;
 mod expiry;
+mod grants;
 mod ledger;
 mod message;
 mod tenant;
@@ -15,6 +17,7 @@ pub use decided::digest_of_call;
 
 use assent_ledger::ids::{Seq, Time};
 
+use crate::command::KillTarget;
 use crate::event::{Event, EventBody};
 use crate::state::{Record, StateKey, StateWrite};
 
@@ -46,7 +49,12 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::BundleActivated(body) => tenant::bundle_activated(state, tenant, body),
         EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
         EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
-        EventBody::KillSwitchSet(body) => control::kill_switch_set(state, at, tenant, body),
+        EventBody::KillSwitchSet(body) => {
+            control::kill_switch_set(state, at, tenant, body);
+            if let (KillTarget::Agent(subject), true) = (&body.target, body.engaged) {
+                grants::stopped(state, at, tenant, subject);
+            }
+        }
         EventBody::TenantConfigured(body) => control::configured(state, tenant, body),
         EventBody::TenantDisabled(body) => control::disabled(state, tenant, body),
         EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
@@ -58,10 +66,20 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::Decision(body) => {
             decided::decided(state, at, event, body);
             execution::decided(state, at, event, body);
+            grants::decided(state, tenant, body);
+            approvals::decided(state, at, event, body);
         }
         EventBody::ToolRequest(body) => execution::requested(state, at, tenant, body),
         EventBody::ToolResponse(body) => execution::responded(state, at, tenant, body),
         EventBody::TokenExpired(body) => execution::expired(state, tenant, body),
+        EventBody::CapabilityGranted(body) => grants::granted(state, at, event, body),
+        EventBody::CapabilityDelegated(body) => grants::delegated(state, at, event, body),
+        EventBody::CapabilityRevoked(body) => grants::revoked(state, tenant, body),
+        EventBody::CapabilityExpired(body) => grants::expired(state, tenant, body),
+        EventBody::ApprovalRequested(body) => approvals::requested(state, event, body),
+        EventBody::HitlDecision(body) => approvals::answered(state, at, event, body),
+        EventBody::ApprovalExpired(body) => approvals::expired(state, at, tenant, body),
+        EventBody::ApprovalVoid(body) => approvals::voided(state, at, tenant, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}

@@ -134,6 +134,14 @@ refusals! {
     RunNotOwned = 62, "RUN_NOT_OWNED", "the run belongs to another subject; nothing was recorded";
     /// The run is closed.
     RunClosed = 63, "RUN_CLOSED", "the run is closed already; nothing was recorded";
+    /// No such lease.
+    LeaseUnknown = 64, "LEASE_UNKNOWN", "no such lease, or it came to its end; nothing was recorded";
+    /// The lease is another subject's.
+    LeaseNotOwned = 65, "LEASE_NOT_OWNED", "only who holds a lease or passed it on may revoke it; nothing was recorded";
+    /// The lease was revoked before.
+    LeaseRevoked = 66, "LEASE_REVOKED", "the lease is revoked already; nothing was recorded";
+    /// No such approval.
+    ApprovalUnknown = 67, "APPROVAL_UNKNOWN", "no such approval, or it ended long ago; nothing was recorded";
     /// The endorsement or retirement is not accepted.
     KeyRefused {
         /// Why.

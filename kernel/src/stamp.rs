@@ -34,6 +34,10 @@ pub enum Purpose {
     RequestSalt,
     /// 16 bytes: the id of an implicit run.
     Run,
+    /// 16 bytes: the id of a lease.
+    Lease,
+    /// 16 bytes: the id of an approval.
+    Approval,
 }
 
 impl Purpose {
@@ -45,6 +49,8 @@ impl Purpose {
             Purpose::PayloadKey => "payload-key",
             Purpose::RequestSalt => "request-salt",
             Purpose::Run => "run",
+            Purpose::Lease => "lease",
+            Purpose::Approval => "approval",
         }
     }
 }

@@ -45,7 +45,9 @@ impl CompiledBundle {
         runtime: Option<&RuntimeRules>,
     ) -> Outcome {
         let situation = facts.situation();
-        if let Err(code) = self.principals.check(call.subject, call.tool, call.args, situation.leased) {
+        if let Err(code) =
+            self.principals.check(situation.authority.unwrap_or(call.subject), call.tool, call.args, situation.leased)
+        {
             return Outcome::deny(code);
         }
         let memo = Scratch::default();

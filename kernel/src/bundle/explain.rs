@@ -19,7 +19,9 @@ impl CompiledBundle {
         runtime: Option<&RuntimeRules>,
     ) -> Vec<String> {
         let mut lines = Vec::new();
-        match self.principals.check(call.subject, call.tool, call.args, facts.situation().leased) {
+        let situation = facts.situation();
+        let subject = situation.authority.unwrap_or(call.subject);
+        match self.principals.check(subject, call.tool, call.args, situation.leased) {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }

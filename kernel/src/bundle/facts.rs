@@ -83,6 +83,8 @@ pub struct Situation<'a> {
     pub labels: &'a [String],
     /// Whether a person has approved this very call: what asks for approval then agrees.
     pub approved: bool,
+    /// Whose capability has to cover the call, when it is made on somebody's behalf; `None` is the subject's own.
+    pub authority: Option<&'a str>,
     /// Whether a valid lease covers this call: a capability that needs a lease then counts.
     pub leased: bool,
 }

@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{CallContext, ControlCommand, ExecutionCommand, MessageCommand, Role};
+use super::{ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MessageCommand, Role};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,10 @@ pub enum CommandBody {
     Anchored(Box<AnchoredSpan>),
     /// Sets a switch or a setting, erases a payload, changes the kernel's version.
     Control(Box<ControlCommand>),
+    /// Asks for a capability, passes one on, takes one back.
+    Grant(Box<GrantCommand>),
+    /// Answers for a call that waits for people.
+    Approval(Box<ApprovalCommand>),
     /// Redeems a decision, or says what came of it. Agent.
     Execution(Box<ExecutionCommand>),
     /// Records a message between agents, or a key with which they sign.
@@ -224,6 +228,8 @@ impl CommandBody {
             CommandBody::Cosigned(_) => "cosigned",
             CommandBody::Anchored(_) => "anchored",
             CommandBody::Control(control) => control.name(),
+            CommandBody::Grant(grant) => grant.name(),
+            CommandBody::Approval(_) => ApprovalCommand::NAME,
             CommandBody::Execution(asked) => asked.name(),
             CommandBody::Message(message) => message.name(),
             CommandBody::Tick => "tick",
@@ -234,6 +240,7 @@ impl CommandBody {
     pub fn asserted_subject(&self) -> Option<&str> {
         match self {
             CommandBody::Evaluate(evaluate) => evaluate.subject.as_deref(),
+            CommandBody::Grant(grant) => grant.asserted_subject(),
             CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => run.subject.as_deref(),
             CommandBody::Message(message) => message.asserted_subject(),
             _ => None,

@@ -8,8 +8,8 @@ use assent_ledger::limits::LEAF_BYTES_MAX;
 use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
 use super::{
-    Agent, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis, MessageCommand,
-    NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
+    Agent, ApprovalCommand, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis,
+    GrantCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -34,6 +34,8 @@ impl CommandBody {
             CommandBody::Cosigned(_) => 15,
             CommandBody::Anchored(_) => 16,
             CommandBody::Control(control) => control.tag(),
+            CommandBody::Grant(grant) => grant.tag(),
+            CommandBody::Approval(_) => ApprovalCommand::TAG,
             CommandBody::Execution(asked) => asked.tag(),
             CommandBody::Message(message) => message.tag(),
             CommandBody::Tick => 39,
@@ -84,6 +86,8 @@ impl CommandBody {
             CommandBody::Cosigned(body) => write_json(&body.to_value(), w),
             CommandBody::Anchored(body) => write_json(&body.to_value(), w),
             CommandBody::Control(control) => control.write(w),
+            CommandBody::Grant(grant) => grant.write(w),
+            CommandBody::Approval(approval) => approval.write(w),
             CommandBody::Execution(asked) => asked.write(w),
             CommandBody::Message(message) => message.write(w),
             CommandBody::Tick => {}
@@ -133,6 +137,12 @@ impl CommandBody {
     fn read_area(tag: u8, r: &mut Reader<'_>) -> Result<CommandBody, CodecError> {
         if let Some(control) = ControlCommand::read(tag, r)? {
             return Ok(CommandBody::Control(Box::new(control)));
+        }
+        if let Some(grant) = GrantCommand::read(tag, r)? {
+            return Ok(CommandBody::Grant(Box::new(grant)));
+        }
+        if let Some(approval) = ApprovalCommand::read(tag, r)? {
+            return Ok(CommandBody::Approval(Box::new(approval)));
         }
         if let Some(asked) = ExecutionCommand::read(tag, r)? {
             return Ok(CommandBody::Execution(Box::new(asked)));

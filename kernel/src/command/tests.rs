@@ -93,6 +93,56 @@ fn the_content_is_who_asks_for_what() {
     assert_eq!((a.principal().as_str(), who.principal().as_str()), ("subject:s", "credential:k"));
 }
 
+fn terms() -> GrantTerms {
+    GrantTerms {
+        environment: "prod".into(),
+        run_id: Some("r".into()),
+        class: "http".into(),
+        actions: vec!["get".into()],
+        constraints: b"{}".to_vec(),
+        calls: 3,
+        seconds: 60,
+        justification: b"because".to_vec(),
+    }
+}
+
+#[test]
+fn commands_about_capabilities_and_approvals_round_trip() {
+    let answer = |action| {
+        let (conditions, justification) = (vec!["max_amount:5".into()], b"fine".to_vec());
+        CommandBody::Approval(Box::new(ApprovalCommand { approval: "a".into(), action, conditions, justification }))
+    };
+    let grant = |grant| CommandBody::Grant(Box::new(grant));
+    for (tag, body) in [
+        (21, grant(GrantCommand::Request { subject: Some("s".into()), terms: terms() })),
+        (22, grant(GrantCommand::Delegate { subject: None, lease: Some("l".into()), to: "t".into(), terms: terms() })),
+        (
+            23,
+            grant(GrantCommand::Revoke {
+                tenant: TenantId::new("acme").unwrap(),
+                subject: None,
+                lease: "l".into(),
+                justification: Vec::new(),
+            }),
+        ),
+        (24, answer(ApprovalAction::Approve)),
+        (24, answer(ApprovalAction::Deny)),
+        (24, answer(ApprovalAction::Modify(b"{}".to_vec()))),
+        (24, answer(ApprovalAction::RequestMoreInfo)),
+    ] {
+        let whole = command(body);
+        let bytes = whole.encode();
+        assert_eq!(Command::decode(&bytes).unwrap(), whole);
+        let header = command(CommandBody::Tick).encode().len() - 1;
+        assert_eq!(bytes[header], tag);
+        for end in 0..bytes.len() {
+            assert!(Command::decode(&bytes[..end]).is_err());
+        }
+        assert!(!format!("{whole:?}").contains("because"), "reasons are not for logs");
+        crate::admit::check(&whole).unwrap();
+    }
+}
+
 proptest! {
     #[test]
     fn calls_round_trip(tool in ".{0,40}", inputs in proptest::collection::vec(any::<u8>(), 0..200)) {

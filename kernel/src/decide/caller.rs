@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
-use crate::command::{Caller, Command, CommandBody, Role};
+use crate::command::{ApprovalCommand, Caller, Command, CommandBody, Role};
 use crate::refusal::Refusal;
 use crate::state::{Record, StateKey, StateRead};
 
@@ -42,6 +42,8 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::OpenRun(_) | CommandBody::CloseRun(_) | CommandBody::Evaluate(_) => &[Role::Agent],
         CommandBody::Seal { .. } => &[Role::Node, Role::Operator],
         CommandBody::Control(control) => control.permitted(),
+        CommandBody::Grant(grant) => grant.permitted(),
+        CommandBody::Approval(_) => ApprovalCommand::PERMITTED,
         CommandBody::Execution(asked) => asked.permitted(),
         CommandBody::Message(message) => message.permitted(),
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
@@ -59,6 +61,7 @@ fn target(body: &CommandBody) -> Option<&TenantId> {
         CommandBody::OfferBundle(offer) => Some(&offer.tenant),
         CommandBody::Control(control) => control.target(),
         CommandBody::Message(message) => message.target(),
+        CommandBody::Grant(grant) => grant.target(),
         _ => None,
     }
 }

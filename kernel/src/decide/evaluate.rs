@@ -4,14 +4,14 @@
 
 mod called;
 mod charges;
-mod identity;
+pub(super) mod identity;
 mod policy;
 mod record;
 mod run_mode;
 
 use assent_ledger::hash::Hash;
 
-use super::{Context, runs};
+use super::{Context, approvals, runs};
 use crate::bundle::{CompiledBundle, Outcome, Tool};
 use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId};
 use crate::event::{Effects, Event, Obligation, ShadowVote};
@@ -121,8 +121,11 @@ pub(super) fn decide_call<S: StateRead>(
     asked: &Asked<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let judged = judge(ctx, asked, events)?;
-    events.push(record::decision(&ctx.command.stamp, asked, judged));
+    let mut judged = judge(ctx, asked, events)?;
+    let need = judged.outcome.approval.take();
+    let mut decision = record::decision(&ctx.command.stamp, asked, judged);
+    approvals::attach(ctx, asked, need, &mut decision, events);
+    events.push(decision);
     Ok(())
 }
 
@@ -171,14 +174,15 @@ fn steps<S: StateRead>(
     let tool = called::tool(&bundle, &asked.evaluate.tool)?;
     judged.schema = Some(tool.schema_hash());
     let args = called::arguments(tool, asked.evaluate)?;
-    identity::chain(asked)?;
+    approvals::held(ctx, asked, subject)?;
     called::envelope(asked.evaluate, &active, tool)?;
     run_mode::admits(run.mode, tool)?;
     let called = Called { subject, run, mode: run.mode, bundle: &bundle, tool, args: &args };
     charges::effect(ctx, asked, tool, judged)?;
     judged.soft = true;
     charges::charge(ctx, asked, subject, &bundle, tool, judged)?;
-    (judged.outcome, judged.replacement) = policy::vote(ctx, asked, &called);
+    let run_id = judged.run_id.as_deref().unwrap_or_default();
+    (judged.outcome, judged.replacement, judged.effects.lease) = policy::vote(ctx, asked, &called, run_id);
     // Only the replacement is charged, if it is another tool.
     match judged.replacement.as_ref().and_then(|replaced| bundle.tool(&replaced.evaluate.tool)) {
         Some(other) if other.name() != tool.name() => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assent_ledger::ids::{Seq, TenantId};
 
-use super::{Context, progress};
+use super::{Context, approvals, grants, progress};
 use crate::event::{Event, ExpiredToken, ExpirySwept, TokenExpired};
 use crate::expiry::Walk;
 use crate::limits::{
@@ -39,8 +39,12 @@ pub(super) fn tick<S: StateRead>(ctx: &Context<'_, S>) -> Result<Vec<Event>, Ref
 }
 
 /// The entry that a record's end makes; nothing when it ends silently, was renewed, or is gone already.
-fn expired<S: StateRead>(_ctx: &Context<'_, S>, _item: &StateKey) -> Option<Event> {
-    None
+fn expired<S: StateRead>(ctx: &Context<'_, S>, item: &StateKey) -> Option<Event> {
+    match item {
+        StateKey::Lease(..) => grants::expired(ctx, item),
+        StateKey::Approval(..) => approvals::expired(ctx, item),
+        _ => None,
+    }
 }
 
 /// Decisions that nobody redeemed in time. They lie in the order of their positions, and so, but for terms that an approver has

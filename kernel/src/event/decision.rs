@@ -150,6 +150,11 @@ fn agent_from(value: &Value) -> Result<Agent, BodyError> {
     Ok(agent)
 }
 
+/// Codes as a list of numbers.
+pub(super) fn codes_value(codes: &[ReasonCode]) -> Value {
+    Value::list(codes.iter().map(|code| u32::from(code.number())))
+}
+
 pub(super) fn codes_from(value: &Value) -> Option<Vec<ReasonCode>> {
     let number = |item: &Value| ReasonCode::from_number(u16::try_from(item.as_int()?).ok()?);
     let codes: Option<Vec<ReasonCode>> = value.as_list()?.iter().map(number).collect();

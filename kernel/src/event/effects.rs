@@ -53,6 +53,8 @@ pub struct Effects {
     pub replacement: Option<Hash>,
     /// The tool that is to run in the call's place, when it is another one.
     pub replacement_tool: Option<String>,
+    /// The decision that this one replaces: it waited for people.
+    pub replaces: Option<String>,
     /// What is set aside until the outcome is known.
     pub reserved: Vec<Reservation>,
     /// Hash of the runtime layer that was asked too.
@@ -100,7 +102,7 @@ impl Effects {
     /// The effects as JSON; nothing when there are none.
     pub(super) fn to_value(&self) -> Option<Value> {
         let mut value = Value::empty_map();
-        let texts: [(&str, Option<&str>); 9] = [
+        let texts: [(&str, Option<&str>); 10] = [
             ("audience", self.audience.as_deref()),
             ("approval", self.approval.as_deref()),
             ("approved_by", self.approved_by.as_deref()),
@@ -109,6 +111,7 @@ impl Effects {
             ("mode", (self.mode != RunMode::Normal).then_some(self.mode.name())),
             ("parent", self.parent.as_deref()),
             ("replacement_tool", self.replacement_tool.as_deref()),
+            ("replaces", self.replaces.as_deref()),
             ("span_id", self.span_id.as_deref()),
         ];
         for (field, text) in texts {
@@ -164,6 +167,7 @@ impl Effects {
             rates: texts(&mut fields, "rates", BUDGETS_PER_CALL_MAX)?,
             replacement: fields.hash_opt("replacement")?,
             replacement_tool: fields.text_opt("replacement_tool")?,
+            replaces: fields.text_opt("replaces")?,
             reserved: list(&mut fields, "reserved", BUDGETS_PER_CALL_MAX, Reservation::from_value)?,
             runtime: fields.hash_opt("runtime")?,
             shadow: list(&mut fields, "shadow", RULES_SHOWN_MAX, ShadowVote::from_value)?,

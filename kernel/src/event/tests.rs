@@ -33,6 +33,22 @@ fn bodies() -> Vec<EventBody> {
         .into(),
         RunClosed { subject: "s".into(), reason: RunCloseReason::Idle }.into(),
         decision().into(),
+        CapabilityGranted { ruled: ruled(Verdict::Allow) }.into(),
+        CapabilityGranted { ruled: ruled(Verdict::Deny) }.into(),
+        CapabilityDelegated {
+            chain: vec!["s".into(), "s0".into()],
+            from: Some("l-0".into()),
+            ruled: ruled(Verdict::Allow),
+            to: "s2".into(),
+        }
+        .into(),
+        CapabilityRevoked { lease: "l".into(), subject: "s".into() }.into(),
+        CapabilityExpired { lease: "l".into(), subject: "s".into() }.into(),
+        requested().into(),
+        hitl().into(),
+        ApprovalExpired { approval: "a".into(), decision: "d".into(), subject: "s".into() }.into(),
+        ApprovalVoid { approval: "a".into(), decision: "d".into(), reason: VoidReason::Policy, subject: "s".into() }
+            .into(),
         KillSwitchSet { engaged: true, target: KillTarget::Tenant }.into(),
         KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),
@@ -112,6 +128,60 @@ fn message() -> AgentMessageChecked {
     }
 }
 
+fn ruled(verdict: Verdict) -> GrantRuled {
+    let allowed = verdict == Verdict::Allow;
+    GrantRuled {
+        actions: vec!["get".into()],
+        bound: allowed,
+        bundle: allowed.then_some(Hash([2; 32])),
+        calls: 3,
+        class: "http".into(),
+        codes: vec![if allowed { ReasonCode::CapabilityGranted } else { ReasonCode::LeaseTainted }],
+        constrained: allowed,
+        environment: "prod".into(),
+        expires: allowed.then_some(Time(9)),
+        lease: allowed.then(|| "l".into()),
+        subject: allowed.then(|| "s".into()),
+        verdict,
+    }
+}
+
+fn requested() -> ApprovalRequested {
+    ApprovalRequested {
+        approval: "a".into(),
+        chain: vec!["s0".into()],
+        decision: Some("d".into()),
+        environment: "prod".into(),
+        expires: Time(7),
+        fields: vec!["amount".into()],
+        policy: Hash([1; 32]),
+        request_commitment: Hash([2; 32]),
+        required: 2,
+        roles: vec!["treasury".into()],
+        subject: "s".into(),
+        tool: "t".into(),
+    }
+}
+
+fn hitl() -> HitlDecision {
+    HitlDecision {
+        action: "approve",
+        approval: "a".into(),
+        approver: "alice".into(),
+        codes: vec![ReasonCode::Approved],
+        conditions: vec!["max_amount:5".into()],
+        counted: true,
+        decision: "d".into(),
+        required: 2,
+        roles: vec!["treasury".into()],
+        status: crate::state::keys::ApprovalStatus::Used,
+        subject: "s".into(),
+        tool: "t".into(),
+        verdict: Verdict::Allow,
+        votes: 2,
+    }
+}
+
 fn effects() -> Effects {
     let label = TaintLabel {
         source: TaintSource::Web,
@@ -143,6 +213,7 @@ fn effects() -> Effects {
         rates: vec!["r-1".into()],
         replacement: Some(Hash([8; 32])),
         replacement_tool: Some("t2".into()),
+        replaces: Some("d-9".into()),
         reserved: vec![Reservation { budget: "b".into(), amount: u64::MAX }],
         runtime: Some(Hash([9; 32])),
         shadow: vec![ShadowVote { rule: "x".into(), verdict: Verdict::Escalate }],
@@ -224,7 +295,7 @@ fn the_effects_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
         )
     );
 }

@@ -1,8 +1,9 @@
 //! What a walk over expiries removes: its rows, and what ends without an entry of its own.
 
-use super::EntryFacts;
+use super::{EntryFacts, approvals};
 use crate::event::ExpirySwept;
 use crate::expiry::Walk;
+use crate::state::keys::ApprovalStatus;
 use crate::state::{Record, StateKey, StateWrite};
 
 pub(super) fn swept(state: &mut impl StateWrite, at: &EntryFacts, body: &ExpirySwept) {
@@ -25,6 +26,12 @@ fn forget(state: &mut impl StateWrite, at: &EntryFacts, item: StateKey) {
     let ended = match state.get(&item).as_deref() {
         Some(Record::EffectKey(key)) => key.expires <= at.time,
         Some(Record::MessageNonce(nonce)) => nonce.expires <= at.time,
+        Some(Record::Approval(known)) if known.status != ApprovalStatus::Pending && known.expires <= at.time => {
+            if let StateKey::Approval(tenant, id) = &item {
+                approvals::forget(state, tenant, id, known);
+            }
+            true
+        }
         _ => false,
     };
     if ended {

@@ -52,6 +52,10 @@ impl Machine {
             let (seq, event_id) = self.draft_entry(overlay, &command.stamp, now, event, &mut draft)?;
             evolve(overlay, &EntryFacts { seq, time: now, event_id }, event);
         }
+        // Who answers for a call is told what became of it, not how to redeem it: that is for the one who asked.
+        if !matches!(command.body, CommandBody::Evaluate(_)) {
+            draft.decided = None;
+        }
         let first_seq = Seq(self.head.size.0);
         let count = u32::try_from(events.len()).map_err(|_| Refusal::LeafTooLarge)?;
         let answer = Answer::of(first_seq, count, draft.decided.as_ref(), draft.ruled.as_ref(), false);

@@ -7,7 +7,10 @@ use crate::refusal::Refusal;
 use crate::state::{Record, StateKey, StateRead};
 
 /// Whether the tenant decides anything. It must exist: without its record the entry would have no place in the tenant map.
-pub(super) fn tenant<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Option<ReasonCode>, Refusal> {
+pub(in crate::decide) fn tenant<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+) -> Result<Option<ReasonCode>, Refusal> {
     match ctx.state.get(&StateKey::Tenant(asked.caller.tenant.clone())).as_deref() {
         Some(Record::Tenant(record)) => Ok(record.disabled.then_some(ReasonCode::TenantDisabled)),
         _ => Err(Refusal::TenantUnknown),
@@ -15,7 +18,10 @@ pub(super) fn tenant<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> R
 }
 
 /// Whose call it is: the credential's subject, or the one that a tenant-wide credential states; registered and enabled.
-pub(super) fn subject<'a, S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'a>) -> Result<&'a str, ReasonCode> {
+pub(in crate::decide) fn subject<'a, S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'a>,
+) -> Result<&'a str, ReasonCode> {
     let subject = match (asked.caller.subject.as_deref(), asked.evaluate.subject.as_deref()) {
         (Some(own), Some(asserted)) if own != asserted => return Err(ReasonCode::SubjectMismatch),
         (Some(subject), _) | (None, Some(subject)) => subject,
@@ -26,9 +32,4 @@ pub(super) fn subject<'a, S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'a>)
         Some(Record::Principal(_)) => Ok(subject),
         _ => Err(ReasonCode::PrincipalUnknown),
     }
-}
-
-/// On whose behalf: nobody can be stood in for without a delegation.
-pub(super) fn chain(asked: &Asked<'_>) -> Result<(), ReasonCode> {
-    if asked.evaluate.context.on_behalf_of.is_empty() { Ok(()) } else { Err(ReasonCode::DelegationInvalid) }
 }

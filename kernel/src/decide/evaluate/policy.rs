@@ -1,18 +1,22 @@
 //! Steps 5 to 9: capability, contract, rules and Rego, once for the call and once more for what is to run in its place.
 
 use super::{Asked, Called, Replaced, called, run_mode};
-use crate::bundle::{Accumulated, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation};
+use crate::bundle::{Accumulated, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation, Tool};
 use crate::command::Evaluate;
 use crate::decide::Context;
+use crate::decide::grants::{Cover, Covered, cover};
 use crate::reason::ReasonCode;
 use crate::state::StateRead;
 use crate::state::keys::RunRecord;
+use crate::value::Object;
 use crate::verdict::Verdict;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::Time;
 
 /// What an evaluation is told about the call's surroundings.
 struct Surroundings<'a> {
+    /// On what the call rests besides standing capabilities.
+    cover: Cover,
     asked: &'a Asked<'a>,
     run: &'a RunRecord,
     now: Time,
@@ -38,7 +42,8 @@ impl Facts for Surroundings<'_> {
             risk_milli: context.risk_score_milli.unwrap_or_default().into(),
             labels: &context.source_labels,
             approved: self.asked.approved_by.is_some(),
-            leased: false,
+            leased: self.cover.leased,
+            authority: self.cover.authority.as_deref(),
         }
     }
 
@@ -52,15 +57,42 @@ pub(super) fn vote<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     called: &Called<'_>,
-) -> (Outcome, Option<Replaced>) {
-    let facts = Surroundings { asked, run: called.run, now: ctx.now };
+    run_id: &str,
+) -> (Outcome, Option<Replaced>, Option<String>) {
+    let cover_of = |tool: &Tool, args: &Object| covered(ctx, asked, called, run_id, (tool, args));
+    let cover = match cover_of(called.tool, called.args) {
+        Ok(cover) => cover,
+        Err(code) => return (Outcome::deny(code), None, None),
+    };
+    let lease = cover.lease.clone();
+    let mut facts = Surroundings { cover, asked, run: called.run, now: ctx.now };
     let call = Call { subject: called.subject, tool: called.tool, args: called.args };
     let mut outcome = called.bundle.evaluate_with(&call, &facts);
-    let Some(replacement) = outcome.replacement.take() else { return (outcome, None) };
-    match second_pass(asked, called, &facts, &replacement) {
-        Ok((second, replaced)) => (combine(outcome, second), Some(replaced)),
-        Err(code) => (rejected(outcome, code), None),
+    let Some(replacement) = outcome.replacement.take() else { return (outcome, None, lease) };
+    match second_pass(asked, called, &mut facts, &replacement, cover_of) {
+        Ok((second, replaced)) => (combine(outcome, second), Some(replaced), facts.cover.lease),
+        Err(code) => (rejected(outcome, code), None, None),
     }
+}
+
+/// The lease or delegation that the call needs, if it needs one.
+fn covered<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    called: &Called<'_>,
+    run_id: &str,
+    (tool, args): (&Tool, &Object),
+) -> Result<Cover, ReasonCode> {
+    let call = Covered {
+        tenant: &asked.caller.tenant,
+        environment: &asked.evaluate.environment,
+        run_id,
+        subject: called.subject,
+        chain: &asked.evaluate.context.on_behalf_of,
+        tool,
+        args,
+    };
+    cover(ctx, called.bundle, &call)
 }
 
 /// The replacement goes the whole way again. Compute is off in it: a rule that would replace the replacement by something else
@@ -68,8 +100,9 @@ pub(super) fn vote<S: StateRead>(
 fn second_pass(
     asked: &Asked<'_>,
     called: &Called<'_>,
-    facts: &Surroundings<'_>,
+    facts: &mut Surroundings<'_>,
     replacement: &Replacement,
+    cover_of: impl Fn(&Tool, &Object) -> Result<Cover, ReasonCode>,
 ) -> Result<(Outcome, Replaced), ReasonCode> {
     let bundle: &CompiledBundle = called.bundle;
     let name = replacement.tool.as_deref().unwrap_or(&asked.evaluate.tool);
@@ -78,7 +111,9 @@ fn second_pass(
     let evaluate = Evaluate { tool: name.to_owned(), content_type: JSON.to_owned(), inputs, ..asked.evaluate.clone() };
     let args = called::arguments(tool, &evaluate)?;
     run_mode::admits(called.mode, tool)?;
-    let second = bundle.evaluate_with(&Call { subject: called.subject, tool, args: &args }, facts);
+    // What runs is what is taken from a lease.
+    facts.cover = cover_of(tool, &args)?;
+    let second = bundle.evaluate_with(&Call { subject: called.subject, tool, args: &args }, &*facts);
     let again = second.replacement.as_ref();
     if again.is_some_and(|again| again.args != args || again.tool.as_deref().is_some_and(|tool| tool != name)) {
         return Err(ReasonCode::ComputeRejected);

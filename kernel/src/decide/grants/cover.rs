@@ -1,0 +1,167 @@
+//! Whether a lease covers a call, now: the bundle's capability and every link of the lease must.
+
+use assent_ledger::ids::TenantId;
+
+use crate::bundle::{Call, CompiledBundle, Constraints, Tool};
+use crate::decide::{Context, killed};
+use crate::limits::CHAIN_MAX;
+use crate::reason::ReasonCode;
+use crate::state::keys::{LeaseConstraints, LeaseRecord};
+use crate::state::{Record, StateKey, StateRead};
+use crate::value::Object;
+
+/// On what a call rests besides the subject's standing capabilities. The default rests on nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::decide) struct Cover {
+    /// The lease from which the call is taken.
+    pub(in crate::decide) lease: Option<String>,
+    /// Whether it satisfies a capability that needs a lease.
+    pub(in crate::decide) leased: bool,
+    /// Whose capability in the bundle has to cover the call, when it is not the subject's own.
+    pub(in crate::decide) authority: Option<String>,
+}
+
+/// A call in its run.
+pub(in crate::decide) struct Covered<'a> {
+    /// The tenant.
+    pub(in crate::decide) tenant: &'a TenantId,
+    /// The environment.
+    pub(in crate::decide) environment: &'a str,
+    /// The run.
+    pub(in crate::decide) run_id: &'a str,
+    /// Who calls.
+    pub(in crate::decide) subject: &'a str,
+    /// On whose behalf, from the nearest to the origin.
+    pub(in crate::decide) chain: &'a [String],
+    /// The tool.
+    pub(in crate::decide) tool: &'a Tool,
+    /// The arguments.
+    pub(in crate::decide) args: &'a Object,
+}
+
+/// The lease that covers a call, if it needs one. A call on nobody's behalf needs one when no standing capability covers it; a call on
+/// somebody's behalf always does.
+///
+/// # Errors
+///
+/// What is lacking: no such delegation (124), no lease (202), or why the last one that was about this call did not cover it.
+pub(in crate::decide) fn cover<S: StateRead>(
+    ctx: &Context<'_, S>,
+    bundle: &CompiledBundle,
+    call: &Covered<'_>,
+) -> Result<Cover, ReasonCode> {
+    let delegated = !call.chain.is_empty();
+    if !delegated {
+        let own = Call { subject: call.subject, tool: call.tool, args: call.args };
+        match bundle.covering(&own) {
+            Ok(view) if view.lease().is_some() => {}
+            // What stands needs no lease, and what is lacking no lease can give: the evaluation says so.
+            Ok(_) | Err(_) => return Ok(Cover::default()),
+        }
+    }
+    let index = ctx.state.get(&StateKey::LeaseIndex(call.tenant.clone(), call.subject.to_owned()));
+    let ids = match index.as_deref() {
+        Some(Record::LeaseIndex(index)) => index.leases.as_slice(),
+        _ => &[],
+    };
+    let mut lacking = if delegated { ReasonCode::DelegationInvalid } else { ReasonCode::LeaseRequired };
+    for id in ids {
+        let Some(known) = lease(ctx, call.tenant, id).filter(|known| is_about(known, call)) else { continue };
+        match links(ctx, call.tenant, &known).and_then(|links| admits(bundle, call, &known, &links)) {
+            Ok(leased) => {
+                let authority = delegated.then(|| known.authority().to_owned());
+                return Ok(Cover { lease: Some(id.clone()), leased, authority });
+            }
+            Err(code) => lacking = code,
+        }
+    }
+    Err(lacking)
+}
+
+/// Whether a lease is about this call at all, whatever has become of it.
+fn is_about(lease: &LeaseRecord, call: &Covered<'_>) -> bool {
+    lease.chain == call.chain
+        && lease.environment == call.environment
+        && lease.run_id.as_deref().is_none_or(|run| run == call.run_id)
+        && lease.covers(call.tool.class(), call.tool.actions())
+}
+
+/// The lease and all that it was passed on from, each alive, with everybody in between free to act. The first is the lease itself.
+pub(super) fn links<S: StateRead>(
+    ctx: &Context<'_, S>,
+    tenant: &TenantId,
+    first: &LeaseRecord,
+) -> Result<Vec<LeaseRecord>, ReasonCode> {
+    let mut links = Vec::new();
+    let mut next = Some(first.clone());
+    while let Some(link) = next.take() {
+        alive(ctx, &link)?;
+        if links.len() > CHAIN_MAX {
+            return Err(ReasonCode::DelegationTooDeep);
+        }
+        if let Some(parent) = &link.parent {
+            // A link that is gone has come to its end.
+            next = Some(lease(ctx, tenant, parent).ok_or(ReasonCode::LeaseExpired)?);
+        }
+        links.push(link);
+    }
+    let behind = first.chain.iter().map(String::as_str);
+    if let Some(code) = killed(ctx.state, tenant, behind.clone(), None) {
+        return Err(code);
+    }
+    for subject in behind {
+        match ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned())).as_deref() {
+            Some(Record::Principal(known)) if !known.disabled => {}
+            _ => return Err(ReasonCode::DelegationInvalid),
+        }
+    }
+    Ok(links)
+}
+
+/// Whether the arguments satisfy every link, and the origin's capability covers the call now. Answers whether a lease was granted at
+/// the origin: only then it stands in where the bundle asks for one.
+fn admits(
+    bundle: &CompiledBundle,
+    call: &Covered<'_>,
+    lease: &LeaseRecord,
+    links: &[LeaseRecord],
+) -> Result<bool, ReasonCode> {
+    let granted = links.last().is_some_and(|root| root.chain.is_empty());
+    for link in links {
+        if !link.covers(call.tool.class(), call.tool.actions()) || !satisfied(&link.constraints, call.args) {
+            return Err(ReasonCode::CapabilityConstraint);
+        }
+    }
+    let needs = bundle.covering(&Call { subject: lease.authority(), tool: call.tool, args: call.args })?.lease();
+    if needs.is_some() && !granted {
+        return Err(ReasonCode::LeaseRequired);
+    }
+    Ok(granted)
+}
+
+fn satisfied(constraints: &LeaseConstraints, args: &Object) -> bool {
+    match constraints {
+        LeaseConstraints::None => true,
+        LeaseConstraints::Json(json) => Constraints::read_json(json).is_ok_and(|constraints| constraints.hold(args)),
+        LeaseConstraints::Unknown => false,
+    }
+}
+
+/// Whether a lease is worth anything now, by itself.
+pub(super) fn alive<S: StateRead>(ctx: &Context<'_, S>, lease: &LeaseRecord) -> Result<(), ReasonCode> {
+    if lease.revoked {
+        return Err(ReasonCode::LeaseRevoked);
+    }
+    if lease.expires <= ctx.now {
+        return Err(ReasonCode::LeaseExpired);
+    }
+    if lease.calls_left == 0 { Err(ReasonCode::LeaseExhausted) } else { Ok(()) }
+}
+
+/// The lease of an id.
+pub(super) fn lease<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, id: &str) -> Option<LeaseRecord> {
+    match ctx.state.get(&StateKey::Lease(tenant.clone(), id.to_owned())).as_deref() {
+        Some(Record::Lease(known)) => Some(known.clone()),
+        _ => None,
+    }
+}

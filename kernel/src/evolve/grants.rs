@@ -1,0 +1,145 @@
+//! What events about capabilities change: leases, who holds which, and how many calls are left.
+
+use assent_ledger::ids::TenantId;
+
+use super::EntryFacts;
+use crate::event::{
+    CONSTRAINTS_ROLE, CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, Event, GrantRuled,
+    PolicyDecision,
+};
+use crate::expiry;
+use crate::limits::{CHAIN_MAX, LEASES_PER_SUBJECT_MAX};
+use crate::state::keys::{LeaseConstraints, LeaseIndexRecord, LeaseRecord};
+use crate::state::{Record, StateKey, StateRead, StateWrite};
+use crate::verdict::Verdict;
+
+pub(super) fn granted(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &CapabilityGranted) {
+    let ruled = &body.ruled;
+    count(state, event, &["capability_requests"], ruled.verdict);
+    if let Some(holder) = &ruled.subject {
+        hold(state, at, event, ruled, holder, (None, Vec::new()));
+    }
+}
+
+pub(super) fn delegated(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &CapabilityDelegated) {
+    let ruled = &body.ruled;
+    let allowed: &[&str] = if ruled.verdict == Verdict::Allow { &["delegations"] } else { &[] };
+    count(state, event, allowed, ruled.verdict);
+    hold(state, at, event, ruled, &body.to, (body.from.clone(), body.chain.clone()));
+}
+
+fn count(state: &mut impl StateWrite, event: &Event, names: &[&str], verdict: Verdict) {
+    let Some(run_id) = &event.run_id else { return };
+    let key = StateKey::Run(event.tenant.clone(), run_id.clone());
+    if let Some(Record::Run(known)) = state.get(&key).as_deref() {
+        let mut run = known.clone();
+        names.iter().for_each(|name| run.counters.add_one(name));
+        if verdict == Verdict::Deny {
+            run.counters.add_one("capability_denied");
+        }
+        state.put(key, Record::Run(run));
+    }
+}
+
+/// A new lease, if the event made one.
+fn hold(
+    state: &mut impl StateWrite,
+    at: &EntryFacts,
+    event: &Event,
+    ruled: &GrantRuled,
+    holder: &str,
+    (parent, chain): (Option<String>, Vec<String>),
+) {
+    let (Some(id), Some(expires)) = (&ruled.lease, ruled.expires) else { return };
+    let constraints = match event.payloads.iter().find(|payload| payload.role == CONSTRAINTS_ROLE) {
+        _ if !ruled.constrained => LeaseConstraints::None,
+        Some(payload) => LeaseConstraints::Json(payload.bytes.clone()),
+        None => LeaseConstraints::Unknown,
+    };
+    let lease = LeaseRecord {
+        holder: holder.to_owned(),
+        run_id: event.run_id.clone().filter(|_| ruled.bound),
+        environment: ruled.environment.clone(),
+        class: ruled.class.clone(),
+        actions: ruled.actions.clone(),
+        constraints,
+        calls_left: ruled.calls,
+        expires,
+        revoked: false,
+        parent,
+        chain,
+    };
+    let mut index = index_of(state, &event.tenant, holder);
+    if index.leases.len() >= LEASES_PER_SUBJECT_MAX {
+        index.leases.retain(|id| is_live(state, at, &event.tenant, id));
+    }
+    index.leases.push(id.clone());
+    // What decided left room; should it not have, the oldest gives way and is worth nothing any more.
+    while index.leases.len() > LEASES_PER_SUBJECT_MAX {
+        index.leases.remove(0);
+    }
+    put_index(state, &event.tenant, holder, index);
+    let key = StateKey::Lease(event.tenant.clone(), id.clone());
+    state.put(key.clone(), Record::Lease(lease));
+    expiry::schedule(state, expires, key);
+}
+
+fn is_live(state: &impl StateRead, at: &EntryFacts, tenant: &TenantId, id: &str) -> bool {
+    let lease = state.get(&StateKey::Lease(tenant.clone(), id.to_owned()));
+    matches!(lease.as_deref(), Some(Record::Lease(lease)) if !lease.revoked && lease.expires > at.time && lease.calls_left > 0)
+}
+
+pub(super) fn revoked(state: &mut impl StateWrite, tenant: &TenantId, body: &CapabilityRevoked) {
+    revoke(state, tenant, &body.lease);
+}
+
+fn revoke(state: &mut impl StateWrite, tenant: &TenantId, id: &str) {
+    let key = StateKey::Lease(tenant.clone(), id.to_owned());
+    if let Some(Record::Lease(known)) = state.get(&key).as_deref() {
+        let lease = LeaseRecord { revoked: true, ..known.clone() };
+        state.put(key, Record::Lease(lease));
+    }
+}
+
+pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &CapabilityExpired) {
+    state.delete(StateKey::Lease(tenant.clone(), body.lease.clone()));
+    let mut index = index_of(state, tenant, &body.subject);
+    index.leases.retain(|id| *id != body.lease);
+    put_index(state, tenant, &body.subject, index);
+}
+
+/// A call that may run takes one call from its lease, and from every lease that this one was passed on from.
+pub(super) fn decided(state: &mut impl StateWrite, tenant: &TenantId, body: &PolicyDecision) {
+    let mut next = body.effects.lease.clone().filter(|_| body.effective >= Verdict::Compute);
+    for _ in 0..=CHAIN_MAX {
+        let Some(id) = next.take() else { break };
+        let key = StateKey::Lease(tenant.clone(), id);
+        let Some(Record::Lease(known)) = state.get(&key).as_deref().cloned() else { break };
+        next.clone_from(&known.parent);
+        state.put(key, Record::Lease(LeaseRecord { calls_left: known.calls_left.saturating_sub(1), ..known }));
+    }
+}
+
+/// When a subject is stopped or quarantined, everything dies that it holds or waits for; a release does not bring it back.
+pub(super) fn stopped(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, subject: &str) {
+    let index = index_of(state, tenant, subject);
+    index.leases.iter().for_each(|id| revoke(state, tenant, id));
+    index.approvals.iter().for_each(|id| super::approvals::stopped(state, at, tenant, id));
+}
+
+/// What a subject holds and waits for.
+pub(super) fn index_of(state: &impl StateRead, tenant: &TenantId, subject: &str) -> LeaseIndexRecord {
+    match state.get(&StateKey::LeaseIndex(tenant.clone(), subject.to_owned())).as_deref() {
+        Some(Record::LeaseIndex(index)) => index.clone(),
+        _ => LeaseIndexRecord::default(),
+    }
+}
+
+pub(super) fn put_index(state: &mut impl StateWrite, tenant: &TenantId, subject: &str, index: LeaseIndexRecord) {
+    let key = StateKey::LeaseIndex(tenant.clone(), subject.to_owned());
+    if index.is_empty() {
+        state.delete(key);
+    } else {
+        state.put(key, Record::LeaseIndex(index));
+    }
+}
