@@ -46,7 +46,7 @@ pub use keys::recorded_keyring;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// It was decided before: nothing new, the same answer.
-    Repeat(RequestRecord),
+    Repeat(Box<RequestRecord>),
     /// These happen, in this order; never empty.
     Events(Vec<Event>),
     /// The open span is sealed. The machine completes the seal: only it sees the tree.
@@ -65,7 +65,7 @@ pub struct SealIntent {
 /// Decides a command. A refusal means that nothing is recorded.
 pub fn decide(state: &impl StateRead, command: &Command) -> Result<Decision, Refusal> {
     match prepare(state, command)? {
-        Some(row) => Ok(Decision::Repeat(row)),
+        Some(row) => Ok(Decision::Repeat(Box::new(row))),
         None => decide_new(state, command),
     }
 }

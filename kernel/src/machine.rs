@@ -246,7 +246,7 @@ pub fn export_digest(trie: &mut StateTrie) -> Hash {
 /// a request is new is asked outside the guard: a fault must not make a known request new.
 pub fn decide_guarded(state: &impl StateRead, command: &Command) -> Result<Decision, Refusal> {
     if let Some(row) = decide::prepare(state, command)? {
-        return Ok(Decision::Repeat(row));
+        return Ok(Decision::Repeat(Box::new(row)));
     }
     guard(command, || decide::decide_new(state, command))
 }

@@ -403,6 +403,25 @@ fn budgets_are_exact_under_random_sequences() {
 }
 
 #[test]
+fn a_capability_has_a_rate_of_its_own() {
+    let source = SPEND.split("budgets:").next().unwrap();
+    for key in ["maxCallsPerMinute", "max_calls_per_minute"] {
+        let with = format!("{{class: pay, actions: [\"*\"], constraints: {{{key}: 2}}}}");
+        let source = source.replace("{class: pay, actions: [pay]}", &with);
+        let bundle = assent_kernel::bundle::compile(source.as_bytes()).unwrap();
+        let [rate] = bundle.rates() else { panic!("{:?}", bundle.rates()) };
+        assert_eq!((rate.terms.calls, rate.terms.per_seconds, rate.terms.burst), (2, 60, 2));
+        assert!(rate.concerns(bundle.tool("pay").unwrap()) && rate.charges("agent-7") && !rate.charges("other"));
+        let none = source.replace(": 2}", ": 0}");
+        assert!(assent_kernel::bundle::compile(none.as_bytes()).is_err());
+    }
+    assert!(
+        assent_kernel::bundle::Constraints::read_json(br#"{"maxCallsPerMinute":2}"#).is_err(),
+        "a lease has its own"
+    );
+}
+
+#[test]
 fn mistakes_in_budgets_are_named() {
     let with = |line: &str| format!("{}\n  - {line}\n", SPEND.split("rates:").next().unwrap().trim_end());
     for (line, message) in [

@@ -7,7 +7,7 @@ use super::capability::SubjectPattern;
 use super::error::{BundleErrorKind, Diagnostics, Position, nearest_hint};
 use super::fields::{Fields, count, name, names, one_or_many, text};
 use super::limits::BUDGETS_MAX;
-use super::source::Node;
+use super::source::{Node, NodeKind};
 use super::tool::Tool;
 use crate::charge::{Period, RATE_CALLS_MAX, RATE_SECONDS_MAX, RateTerms, Scope, Unit};
 
@@ -186,6 +186,50 @@ fn positive(node: &Node, what: &str, max: u64, d: &mut Diagnostics) -> Option<u6
         d.error(node.at, BundleErrorKind::InvalidValue, format!("{what} must be at least 1"));
     }
     Some(value).filter(|value| *value > 0)
+}
+
+/// The rates of capabilities (`constraints: {max_calls_per_minute}`): each subject's own, for the calls that the capability is about.
+/// What else is wrong with the principals is said where they are read.
+pub(super) fn of_capabilities(principals: &[Node], d: &mut Diagnostics) -> Vec<Rate> {
+    let mut rates = Vec::new();
+    for principal in principals {
+        let mut ignored = Diagnostics::default();
+        let Some(pattern) = member(principal, &["subject"]).and_then(|node| SubjectPattern::read(node, &mut ignored))
+        else {
+            continue;
+        };
+        let Some(NodeKind::List(items)) = member(principal, &["capabilities"]).map(|node| &node.kind) else { continue };
+        for (position, item) in items.iter().enumerate() {
+            rates.extend(of_capability(item, &pattern, position, d));
+        }
+    }
+    rates
+}
+
+fn of_capability(item: &Node, pattern: &SubjectPattern, position: usize, d: &mut Diagnostics) -> Option<Rate> {
+    let constraints = member(item, &["constraints"])?;
+    let node = member(constraints, &["maxCallsPerMinute", "max_calls_per_minute"])?;
+    let calls = positive(node, "max_calls_per_minute", RATE_CALLS_MAX, d)?;
+    let mut ignored = Diagnostics::default();
+    let class = member(item, &["class", "toolClass"]).and_then(|node| name(node, "class", &mut ignored))?;
+    let actions = names(member(item, &["actions"])?, "actions", ITEMS_MAX, &mut Diagnostics::default());
+    // `*` is no name: then every action is meant.
+    let actions: Vec<Arc<str>> = actions.into_iter().map(|(_, action)| action).collect();
+    let charged = Charged {
+        classes: Some(vec![class]),
+        actions: (!actions.is_empty()).then_some(actions),
+        tools: None,
+        subjects: Some(vec![pattern.clone()]),
+    };
+    // A space is in no id that is written down, so that this one is of its own.
+    let id = format!("capability {} {position}", pattern.written()).into();
+    let terms = RateTerms { calls, per_seconds: 60, burst: calls };
+    Some(Rate { at: node.at, id, scope: Scope::Principal, terms, charged })
+}
+
+fn member<'n>(node: &'n Node, spellings: &[&str]) -> Option<&'n Node> {
+    let NodeKind::Map(members) = &node.kind else { return None };
+    members.iter().find(|(key, _)| spellings.contains(&key.text.as_str())).map(|(_, node)| node)
 }
 
 /// Reads both sections.

@@ -65,6 +65,14 @@ impl SubjectPattern {
         Some(if prefix { SubjectPattern::Prefix(fixed.into()) } else { SubjectPattern::Exact(fixed.into()) })
     }
 
+    /// The pattern as it is written.
+    pub(super) fn written(&self) -> String {
+        match self {
+            SubjectPattern::Exact(exact) => exact.to_string(),
+            SubjectPattern::Prefix(prefix) => format!("{prefix}*"),
+        }
+    }
+
     pub(super) fn matches(&self, subject: &str) -> bool {
         match self {
             SubjectPattern::Exact(exact) => **exact == *subject,
@@ -258,7 +266,7 @@ impl Capability {
         }
         let class = class.and_then(|node| name(node, "a capability's class", d));
         let actions = fields.required("actions", d).map(|node| read_actions(node, d));
-        let constraints = fields.get("constraints").map(|node| Constraints::read(node, patterns, d));
+        let constraints = fields.get("constraints").map(|node| Constraints::read(node, false, patterns, d));
         let lease = read_lease(&fields, d);
         let constraints = constraints.unwrap_or_default();
         Some(Capability { class: class?, actions: actions?, constraints, lease: lease?, at: node.at })

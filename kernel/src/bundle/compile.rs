@@ -88,7 +88,8 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
     tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
     check_tool_names(&tools, &contracts, &rules, d);
-    let (budgets, rates) = budgets::read(&fields, d);
+    let (budgets, mut rates) = budgets::read(&fields, d);
+    rates.extend(budgets::of_capabilities(fields.items("principals", PRINCIPALS_MAX, &mut Diagnostics::default()), d));
     budgets::check_tool_names(&budgets, &rates, &tools, d);
     // The sort is stable: within a layer and a priority the position in the source decides.
     rules.sort_by_key(|rule| (rule.layer, rule.priority));

@@ -42,7 +42,7 @@ impl Constraints {
         match parse_object(json) {
             Ok(object) => {
                 let constraints =
-                    Constraints::read(&node(&Value::Object(object), at), &mut Patterns::default(), &mut d);
+                    Constraints::read(&node(&Value::Object(object), at), true, &mut Patterns::default(), &mut d);
                 if d.errors.is_empty() { Ok(constraints) } else { Err(d.errors) }
             }
             Err(error) => {
@@ -58,8 +58,8 @@ impl Constraints {
     }
 
     /// Reads the mapping under `constraints`.
-    pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Constraints {
-        const KNOWN: [&str; 9] = [
+    pub(super) fn read(node: &Node, in_lease: bool, patterns: &mut Patterns, d: &mut Diagnostics) -> Constraints {
+        const KNOWN: [&str; 11] = [
             "hosts",
             "allowedHosts",
             "paths",
@@ -69,9 +69,12 @@ impl Constraints {
             "databases",
             "allowedDatabases",
             "arguments",
+            "maxCallsPerMinute",
+            "max_calls_per_minute",
         ];
-        let later = ["rates", "budgets", "maxCallsPerMinute"];
-        let Some(fields) = Fields::open(node, "constraints", &KNOWN, &later, d) else { return Constraints::default() };
+        // A bundle's rates are read where the budgets are; a lease counts its calls itself.
+        let later: &[&str] = if in_lease { &["maxCallsPerMinute", "max_calls_per_minute"] } else { &[] };
+        let Some(fields) = Fields::open(node, "constraints", &KNOWN, later, d) else { return Constraints::default() };
         let hosts = fields.any(&["hosts", "allowedHosts"], d).and_then(|node| read_hosts(node, "hosts", d));
         let paths = fields.any(&["paths", "allowedPaths"], d).and_then(|node| read_directories(node, "paths", d));
         let commands = fields.any(&["commands", "allowedCommands"], d).map(|node| read_texts(node, "commands", d));

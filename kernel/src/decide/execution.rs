@@ -7,6 +7,7 @@ use assent_ledger::ids::{Seq, TenantId};
 use super::{Context, killed, killed_since};
 use crate::command::{Complete, Completion, ExecutionCommand, Redeem};
 use crate::event::{Event, OUTPUT_REDACTED_ROLE, OUTPUT_ROLE, PayloadIntent, ToolRequest, ToolResponse};
+use crate::limits::CHAIN_MAX;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::state::keys::{OutstandingRecord, RunMode};
@@ -65,11 +66,7 @@ fn not_redeemable<S: StateRead>(
     if found.audience.is_some() && found.audience != redeem.audience {
         return Some(ReasonCode::AudienceMismatch);
     }
-    not_permitted(ctx, found).or_else(|| not_open(ctx, found)).or_else(|| {
-        let subjects = subjects(found);
-        let void = killed_since(ctx.state, &found.tenant, subjects, &found.tool, redeem.seq);
-        void.then_some(ReasonCode::TokenVoid)
-    })
+    not_permitted(ctx, found).or_else(|| not_open(ctx, redeem, found))
 }
 
 /// The subject and everybody on whose behalf it acts.
@@ -95,16 +92,44 @@ fn not_permitted<S: StateRead>(ctx: &Context<'_, S>, found: &OutstandingRecord) 
     })
 }
 
-/// What has happened to the run since the decision.
-fn not_open<S: StateRead>(ctx: &Context<'_, S>, found: &OutstandingRecord) -> Option<ReasonCode> {
-    match ctx.state.get(&StateKey::Run(found.tenant.clone(), found.run_id.clone())).as_deref() {
-        Some(Record::Run(run)) => match run.mode {
-            RunMode::Normal | RunMode::Restricted => None,
-            RunMode::Quarantined => Some(ReasonCode::RunQuarantined),
-            RunMode::Closed => Some(ReasonCode::RunClosed),
-        },
-        _ => Some(ReasonCode::RunClosed),
+/// What has happened to the run, to the subject's other runs and to the lease since the decision.
+fn not_open<S: StateRead>(ctx: &Context<'_, S>, redeem: &Redeem, found: &OutstandingRecord) -> Option<ReasonCode> {
+    let tenant = &found.tenant;
+    let run = ctx.state.get(&StateKey::Run(tenant.clone(), found.run_id.clone()));
+    let Some(Record::Run(run)) = run.as_deref() else { return Some(ReasonCode::RunClosed) };
+    let subject = ctx.state.get(&StateKey::SubjectState(tenant.clone(), found.subject.clone()));
+    let (quarantined, void_before) = match subject.as_deref() {
+        Some(Record::SubjectState(subject)) => (!subject.quarantined.is_empty(), subject.void_before),
+        _ => (false, Seq(0)),
+    };
+    let mode = if quarantined { run.mode.max(RunMode::Quarantined) } else { run.mode };
+    match mode {
+        RunMode::Closed => return Some(ReasonCode::RunClosed),
+        // What was decided for a run in this mode may run in it.
+        mode if mode <= found.mode => {}
+        RunMode::Quarantined => return Some(ReasonCode::RunQuarantined),
+        _ => return Some(ReasonCode::TokenVoid),
     }
+    let subjects = subjects(found);
+    let void = redeem.seq < void_before
+        || killed_since(ctx.state, tenant, subjects, &found.tool, redeem.seq)
+        || found.lease.as_ref().is_some_and(|lease| is_revoked(ctx, tenant, lease));
+    void.then_some(ReasonCode::TokenVoid)
+}
+
+/// Whether a lease, or one that it was passed on from, was revoked.
+fn is_revoked<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, lease: &str) -> bool {
+    let mut next = Some(lease.to_owned());
+    for _ in 0..=CHAIN_MAX {
+        let Some(id) = next.take() else { return false };
+        match ctx.state.get(&StateKey::Lease(tenant.clone(), id)).as_deref() {
+            Some(Record::Lease(known)) if !known.revoked => next.clone_from(&known.parent),
+            // One that has ended by its time is gone; the token has a time of its own.
+            None => return false,
+            _ => return true,
+        }
+    }
+    true
 }
 
 /// An outcome is taken in whatever has happened since: the effect cannot be undone by not recording it.

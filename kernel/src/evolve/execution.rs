@@ -46,6 +46,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
         effect,
         obligations: effects.obligations.clone(),
         output_labels: effects.output_labels.clone(),
+        mode: effects.mode,
         depth: effects.depth,
         children: 0,
         redeemed: None,

@@ -123,6 +123,7 @@ proptest! {
             effect: flag.then_some(hash),
             obligations: vec![Obligation { kind: text.clone(), required: flag, params: vec![(text.clone(), text.clone())] }],
             output_labels: Vec::new(),
+            mode: RunMode::Restricted,
             depth: m,
             children: m,
             redeemed: flag.then(|| RedeemedRecord { redeemer: text.clone(), seq: Seq(n), time: Time(n) }),

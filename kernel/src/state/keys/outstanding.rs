@@ -5,6 +5,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{Seq, TenantId, Time};
 
 use super::decided::{read_obligations, write_obligations};
+use super::run::{RunMode, read_mode};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::event::{Obligation, Reservation};
 use crate::limits::{BUDGETS_PER_CALL_MAX, CHAIN_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX, TEXT_BYTES_MAX};
@@ -44,6 +45,8 @@ pub struct OutstandingRecord {
     pub obligations: Vec<Obligation>,
     /// Labels of what the tool returns.
     pub output_labels: Vec<TaintLabel>,
+    /// The run's mode when it was decided.
+    pub mode: RunMode,
     /// How many calls it is nested in.
     pub depth: u32,
     /// How many calls were made in its execution.
@@ -94,6 +97,7 @@ impl RecordCodec for OutstandingRecord {
         w.option(self.effect, |w, effect| w.fixed(&effect.0));
         write_obligations(&self.obligations, w);
         write_labels(&self.output_labels, w);
+        w.u8(self.mode.number());
         w.u32(self.depth);
         w.u32(self.children);
         w.option(self.redeemed.as_ref(), |w, redeemed| {
@@ -120,6 +124,7 @@ impl RecordCodec for OutstandingRecord {
             effect: r.option("the effect", |r| r.hash("the effect"))?,
             obligations: read_obligations(r)?,
             output_labels: read_labels(r)?,
+            mode: read_mode(r)?,
             depth: r.u32("the depth")?,
             children: r.u32("the children")?,
             redeemed: r.option("the redemption", |r| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{Seq, Time};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{INBOX_LABELS_MAX, LATCHES_MAX, NAME_BYTES_MAX, QUARANTINED_RUNS_MAX};
@@ -14,6 +14,8 @@ use crate::taint::{OTHER_ORIGINS, TaintLabel};
 pub struct SubjectStateRecord {
     /// Its runs that are quarantined; at its cap the oldest stays. While there is one, every run of the subject is.
     pub quarantined: Vec<String>,
+    /// No decision of the subject before this position can be redeemed: it was quarantined since.
+    pub void_before: Seq,
     /// Labels of messages that it may have read, each with the time until which it joins every run in which the subject acts.
     pub inbox: Vec<InboxLabel>,
     /// How many runs, messages or delegations lay between a person and the messages in the inbox, at most.
@@ -73,11 +75,12 @@ impl SubjectStateRecord {
 }
 
 impl RecordCodec for SubjectStateRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.count(self.quarantined.len());
         self.quarantined.iter().for_each(|run| w.text(run));
+        w.u64(self.void_before.0);
         w.count(self.inbox.len());
         for item in &self.inbox {
             item.label.write(w);
@@ -94,6 +97,7 @@ impl RecordCodec for SubjectStateRecord {
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         let runs = r.count("the runs", QUARANTINED_RUNS_MAX)?;
         let quarantined: Result<Vec<String>, _> = (0..runs).map(|_| r.text("a run", NAME_BYTES_MAX)).collect();
+        let void_before = r.seq("the void decisions")?;
         let labels = r.count("the inbox", INBOX_LABELS_MAX + crate::taint::TaintSource::ALL.len())?;
         let inbox: Result<Vec<InboxLabel>, _> =
             (0..labels).map(|_| Ok(InboxLabel { label: TaintLabel::read(r)?, until: r.time("until")? })).collect();
@@ -101,7 +105,7 @@ impl RecordCodec for SubjectStateRecord {
         let rules = r.count("the latches", LATCHES_MAX)?;
         let latches: Result<BTreeMap<String, u8>, _> =
             (0..rules).map(|_| Ok((r.text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect();
-        Ok(SubjectStateRecord { quarantined, inbox, generation, latches: latches? })
+        Ok(SubjectStateRecord { quarantined, void_before, inbox, generation, latches: latches? })
     }
 }
 
