@@ -19,7 +19,7 @@ mod what_if;
 
 pub use boundary::{Boundary, BoundaryFinding, Response, Served};
 pub use finding::{Finding, Found, Why};
-pub(crate) use rebuild::call_of;
+pub(crate) use rebuild::{call_of, message_of};
 pub use recorded::{Held, Payloads, ReadError, Recorded};
 pub use what_if::{Flip, Flips, Judgement, Selection, WhatIf};
 

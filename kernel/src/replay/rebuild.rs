@@ -2,8 +2,10 @@
 //! the record and is not needed: `compare` takes it as it stands.
 
 mod execution;
+mod messages;
 
 pub(super) use execution::Shown;
+pub(crate) use messages::message_of;
 
 use assent_ledger::ids::TenantId;
 
@@ -78,6 +80,9 @@ pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, 
         EventBody::BundleOffered(_) => offer(recorded, payloads),
         EventBody::ToolRequest(body) => Ok(execution::redeem(body)),
         EventBody::ToolResponse(body) => Ok(execution::complete(recorded, body, payloads)),
+        EventBody::AgentMessage(_) => messages::message(recorded, payloads),
+        EventBody::AgentKeyRegistered(body) => Ok(messages::registered(recorded, body)),
+        EventBody::AgentKeyRotated(body) => Ok(messages::rotated(recorded, body)),
         EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
         // What a call does to its run beforehand comes with the call.
         EventBody::RunClosed(closed) if closed.reason == RunCloseReason::Idle => return Rebuilt::Follows,
@@ -105,7 +110,7 @@ fn root_of(window: &[Recorded]) -> usize {
         let of_call = recorded.entry.tenant == first.entry.tenant && recorded.entry.trace_id == first.entry.trace_id;
         match &recorded.body {
             Some(EventBody::RunOpened(_) | EventBody::RunClosed(_)) if same && of_call => {}
-            Some(EventBody::Decision(_)) if same && of_call && at > 0 => return at,
+            Some(EventBody::Decision(_) | EventBody::AgentMessage(_)) if same && of_call && at > 0 => return at,
             Some(EventBody::TenantCreated(created)) if at == 0 && created.named.is_none() => {}
             Some(EventBody::TenantCreated(created)) if same && at == 1 && created.named.is_some() => return at,
             _ => return 0,
@@ -286,6 +291,7 @@ fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Co
     let time = recorded.entry.time;
     let request_id = match &recorded.body {
         Some(EventBody::Decision(decision)) => decision.request_id,
+        Some(EventBody::AgentMessage(checked)) => checked.request_id,
         _ => RequestId::new(time.0 / 1_000, [0; 10]),
     };
     let redeemer = match &recorded.body {
@@ -295,6 +301,7 @@ fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Co
     };
     let attested = match &recorded.body {
         Some(EventBody::Decision(decision)) => decision.attested,
+        Some(EventBody::AgentMessage(checked)) => checked.attested,
         _ => true,
     };
     let mut caller = caller(recorded, attested, state);

@@ -18,7 +18,7 @@ use assent_ledger::receipt::{BatchSigner, Receipt};
 use assent_ledger::seal::SpanAnchored;
 use serde_json::Value;
 
-use super::{GOOD_MAIL, World, call, node};
+use crate::support::{self, GOOD_MAIL, World, call, node};
 
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -125,6 +125,11 @@ impl Keeper {
         self.apply(command);
     }
 
+    /// What was sent so far cannot be repeated by the effect's key: the next call with it is another effect.
+    pub fn another_key(&mut self) {
+        self.world.clock += 25 * 3_600 * support::SECOND;
+    }
+
     fn apply(&mut self, command: assent_kernel::command::Command) {
         let applied = self.world.apply(vec![command]);
         for payload in applied.entries.iter().flat_map(|entry| &entry.payloads) {
@@ -133,7 +138,7 @@ impl Keeper {
         }
         let Some(first) = applied.entries.first() else { panic!("refused: {:?}", applied.answers) };
         let key = SecretKey::from_seed(&[3; 32]);
-        let signer = BatchSigner::new(super::origin(), NodeId(1), key);
+        let signer = BatchSigner::new(support::origin(), NodeId(1), key);
         let hashes: Vec<Hash> = applied.entries.iter().map(|entry| entry.hash).collect();
         let batch = signer.sign(first.seq, hashes).unwrap();
         for (index, entry) in applied.entries.iter().enumerate() {

@@ -1,8 +1,6 @@
 //! A ledger in memory for the integration tests, and seeded sequences of commands for it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-pub mod archive;
-
 use std::sync::LazyLock;
 
 use assent_kernel::bundle::{CompiledBundle, compile};
