@@ -47,6 +47,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::Message(message) => message.check(),
         CommandBody::Grant(grant) => grant.check(),
         CommandBody::Approval(approval) => approval.check(),
+        CommandBody::Memory(memory) => memory.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)

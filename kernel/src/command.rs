@@ -7,6 +7,7 @@ mod control;
 mod encoding;
 mod execution;
 mod grant;
+mod memory;
 mod message;
 mod request_id;
 
@@ -19,6 +20,10 @@ pub use context::{CallContext, CallerBudgets, ClaimedTool, Usage};
 pub use control::{ControlCommand, KillTarget, TenantSettings};
 pub use execution::{Complete, Completion, ExecutionCommand, Fulfilled, Redeem};
 pub use grant::{GrantCommand, GrantTerms};
+pub use memory::{
+    MemoryAct, MemoryCommand, MemoryQuarantine, MemoryRead, MemoryRelease, MemoryTarget, MemoryWrite, RetrievedItem,
+};
+pub(crate) use memory::{read_level, write_items};
 pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
 pub use request_id::{RequestId, RequestIdError};
 

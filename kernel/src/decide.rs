@@ -15,6 +15,7 @@ mod execution;
 mod genesis;
 mod grants;
 mod keys;
+mod memory;
 mod messages;
 mod policy;
 mod principals;
@@ -117,6 +118,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Approval(asked) => approvals::resolve(&ctx, asked),
         CommandBody::Execution(asked) => execution::execution(&ctx, asked),
         CommandBody::Message(asked) => messages::message(&ctx, asked),
+        CommandBody::Memory(asked) => memory::memory(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))

@@ -10,6 +10,7 @@ mod expiry;
 mod fields;
 mod grant;
 mod lists;
+mod memory;
 mod message;
 
 pub use approval::{ApprovalExpired, ApprovalRequested, ApprovalVoid, HitlDecision, VoidReason};
@@ -24,6 +25,7 @@ pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
 pub use expiry::ExpirySwept;
 pub use grant::{CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, GrantRuled};
+pub use memory::{MemoryAccess, MemoryOp, MemoryValue};
 pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
 
 use crate::reason::ReasonCode;
@@ -90,6 +92,12 @@ pub const CONSTRAINTS_ROLE: &str = "constraints";
 pub const MODIFIED_ROLE: &str = "modified";
 /// Role of the payload that holds the salt of a request's commitment, when the one who is to redeem it was not there to be answered.
 pub const SALT_ROLE: &str = "salt";
+/// Role of the payload that holds a value of memory, or a reference to one.
+pub const VALUE_ROLE: &str = "value";
+/// Role of the payload that holds a query to an external store.
+pub const QUERY_ROLE: &str = "query";
+/// Role of the payload that holds what a query has found.
+pub const ITEMS_ROLE: &str = "items";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 
@@ -171,6 +179,7 @@ event_bodies! {
     PayloadErased(PayloadErased),
     KernelActivated(KernelActivated),
     AgentMessage(AgentMessageChecked),
+    MemoryAccess(MemoryAccess),
     AgentKeyRegistered(AgentKeyRegistered),
     AgentKeyRotated(AgentKeyRotated),
     SpanSealed(SpanSealed),
@@ -212,6 +221,9 @@ impl EventBody {
         match self {
             EventBody::ToolRequest(body) => Some(body.ruling()),
             EventBody::ToolResponse(body) => Some(body.ruling()),
+            EventBody::MemoryAccess(body) => {
+                Some(Ruling { verdict: body.effective, codes: body.codes.clone(), details: body.details() })
+            }
             EventBody::AgentMessage(body) => {
                 Some(Ruling { verdict: body.verdict, codes: body.codes.clone(), details: Vec::new() })
             }

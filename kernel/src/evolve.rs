@@ -10,6 +10,7 @@ mod execution;
 mod expiry;
 mod grants;
 mod ledger;
+mod memory;
 mod message;
 mod tenant;
 
@@ -60,6 +61,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
         EventBody::PayloadErased(body) => control::payload_erased(state, at, tenant, body),
         EventBody::KernelActivated(body) => control::kernel_activated(state, body),
+        EventBody::MemoryAccess(body) => memory::accessed(state, at, event, body),
         EventBody::AgentMessage(body) => message::checked(state, at, event, body),
         EventBody::AgentKeyRegistered(body) => message::key_registered(state, at, tenant, body),
         EventBody::AgentKeyRotated(body) => message::key_rotated(state, at, tenant, body),

@@ -39,6 +39,10 @@ pub const NONCE_BYTES_MIN: usize = 16;
 pub const MESSAGE_LIFE_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// Most runs, messages and delegations that may lie between a person and the sender of a message.
 pub const MESSAGE_GENERATION_MAX: u32 = 64;
+/// Most items that one release of retrieved memory asks for.
+pub const MEMORY_ITEMS_MAX: usize = 64;
+/// How long after a query its results can be released, in microseconds.
+pub const MEMORY_QUERY_MICROS: u64 = 10 * 60 * 1_000_000;
 /// Longest delegation chain.
 pub const CHAIN_MAX: usize = 8;
 /// Most `source_labels` and obligation types in one context.

@@ -8,6 +8,7 @@ use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint, Position, nearest_hint};
 use super::fields::{Fields, boolean, one_of, text};
 use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
+use super::memory;
 use super::opa;
 use super::pattern::Patterns;
 use super::rego::section::{self, Files};
@@ -45,7 +46,7 @@ pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
 }
 
 fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "name",
         "version",
         "description",
@@ -59,6 +60,7 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         "budgets",
         "rates",
         "rego",
+        "memory",
     ];
     const LATER: [&str; 6] = ["behaviour", "behavior", "obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
@@ -106,6 +108,7 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         budgets,
         rates,
         rego,
+        memory: fields.get("memory").map(|node| memory::read(node, d)).unwrap_or_default(),
         lints: Vec::new(),
     };
     index(&mut bundle, d);

@@ -14,6 +14,14 @@ pub const TOOLS_MAX: usize = 2_000;
 pub const PRINCIPALS_MAX: usize = 10_000;
 /// Most capabilities of one principal.
 pub const CAPABILITIES_MAX: usize = 256;
+/// Most namespaces of memory of a bundle.
+pub const MEMORY_SPACES_MAX: usize = 1_000;
+/// Most readers, and most writers, of one namespace.
+pub const MEMORY_SUBJECTS_MAX: usize = 256;
+/// Longest life of an entry of memory, in seconds: ten years.
+pub const MEMORY_TTL_SECONDS_MAX: u64 = 10 * 366 * 86_400;
+/// Longest life of an entry where the bundle does not say: thirty days.
+pub const MEMORY_TTL_SECONDS_DEFAULT: u64 = 30 * 86_400;
 /// Most contract rules of a bundle.
 pub const CONTRACTS_MAX: usize = 2_000;
 /// Most policy rules of a bundle.

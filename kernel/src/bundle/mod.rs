@@ -26,6 +26,7 @@ mod inputs;
 mod layers;
 pub mod limits;
 mod lint;
+mod memory;
 mod obligation;
 pub mod opa;
 mod outcome;
@@ -57,6 +58,7 @@ pub use evaluate::Call;
 pub use facts::{Accumulated, Facts, NoFacts, Per, RunFacts, Situation, TaintSources};
 pub use inputs::ArgumentError;
 pub use layers::{RuntimeRules, compile_runtime, runtime_hash};
+pub use memory::{MemorySpace, TaintedWrite};
 pub use obligation::Obligation;
 pub use outcome::{Accumulate, Addend, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
 pub use presets::{Preset, presets};
@@ -79,6 +81,7 @@ pub struct CompiledBundle {
     budgets: Vec<Budget>,
     rates: Vec<Rate>,
     rego: Option<rego::RegoPolicy>,
+    memory: memory::MemorySpaces,
     lints: Vec<Lint>,
 }
 
@@ -96,6 +99,11 @@ impl CompiledBundle {
     /// The bundle's version, as written.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The declared namespace of memory of this name.
+    pub fn memory(&self, namespace: &str) -> Option<&MemorySpace> {
+        self.memory.get(namespace)
     }
 
     /// The declared tool of this name.

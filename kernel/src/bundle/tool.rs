@@ -190,7 +190,10 @@ impl Tool {
             accepts: accepts?,
             schema_hash: Hash::default(),
             pin: fields.get("pin").and_then(|node| read_pin(node, d)),
-            output_labels: fields.get("output_labels").map(|node| read_labels(node, d)).unwrap_or_default(),
+            output_labels: fields
+                .get("output_labels")
+                .map(|node| read_labels(node, "output_labels", d))
+                .unwrap_or_default(),
             sensitivity: fields.get("sensitivity").and_then(|node| Sensitivity::read(node, d)).unwrap_or_default(),
             resources: fields.get("resources").map(|node| Resource::read_all(node, patterns, d)).unwrap_or_default(),
             sensitivity_defaults: false,
@@ -250,9 +253,10 @@ fn read_pin(node: &Node, d: &mut Diagnostics) -> Option<Hash> {
 }
 
 /// `[{source, origin, confidence}]`, or sources alone.
-fn read_labels(node: &Node, d: &mut Diagnostics) -> Vec<TaintLabel> {
+/// A list of taint labels: sources, or sources with origin and confidence.
+pub(super) fn read_labels(node: &Node, what: &str, d: &mut Diagnostics) -> Vec<TaintLabel> {
     let mut labels = Vec::new();
-    for item in list(node, "output_labels", TAINT_LABELS_MAX, d) {
+    for item in list(node, what, TAINT_LABELS_MAX, d) {
         labels.extend(read_label(item, d));
     }
     labels.sort();

@@ -4,7 +4,9 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
-use super::{ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MessageCommand, Role};
+use super::{
+    ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MemoryCommand, MessageCommand, Role,
+};
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub enum CommandBody {
     Execution(Box<ExecutionCommand>),
     /// Records a message between agents, or a key with which they sign.
     Message(Box<MessageCommand>),
+    /// Keeps, reads, releases or drops memory.
+    Memory(Box<MemoryCommand>),
     /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
     Tick,
 }
@@ -232,6 +236,7 @@ impl CommandBody {
             CommandBody::Approval(_) => ApprovalCommand::NAME,
             CommandBody::Execution(asked) => asked.name(),
             CommandBody::Message(message) => message.name(),
+            CommandBody::Memory(memory) => memory.name(),
             CommandBody::Tick => "tick",
         }
     }
@@ -243,6 +248,7 @@ impl CommandBody {
             CommandBody::Grant(grant) => grant.asserted_subject(),
             CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => run.subject.as_deref(),
             CommandBody::Message(message) => message.asserted_subject(),
+            CommandBody::Memory(memory) => memory.asserted_subject(),
             _ => None,
         }
     }

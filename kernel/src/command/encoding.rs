@@ -9,7 +9,7 @@ use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, Sea
 
 use super::{
     Agent, ApprovalCommand, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis,
-    GrantCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
+    GrantCommand, MemoryCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -38,6 +38,7 @@ impl CommandBody {
             CommandBody::Approval(_) => ApprovalCommand::TAG,
             CommandBody::Execution(asked) => asked.tag(),
             CommandBody::Message(message) => message.tag(),
+            CommandBody::Memory(memory) => memory.tag(),
             CommandBody::Tick => 39,
         }
     }
@@ -90,6 +91,7 @@ impl CommandBody {
             CommandBody::Approval(approval) => approval.write(w),
             CommandBody::Execution(asked) => asked.write(w),
             CommandBody::Message(message) => message.write(w),
+            CommandBody::Memory(memory) => memory.write(w),
             CommandBody::Tick => {}
         }
     }
@@ -146,6 +148,9 @@ impl CommandBody {
         }
         if let Some(asked) = ExecutionCommand::read(tag, r)? {
             return Ok(CommandBody::Execution(Box::new(asked)));
+        }
+        if let Some(memory) = MemoryCommand::read(tag, r)? {
+            return Ok(CommandBody::Memory(Box::new(memory)));
         }
         if let Some(message) = MessageCommand::read(tag, r)? {
             return Ok(CommandBody::Message(Box::new(message)));

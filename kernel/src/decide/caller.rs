@@ -46,6 +46,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::Approval(_) => ApprovalCommand::PERMITTED,
         CommandBody::Execution(asked) => asked.permitted(),
         CommandBody::Message(message) => message.permitted(),
+        CommandBody::Memory(memory) => memory.permitted(),
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }
@@ -62,6 +63,7 @@ fn target(body: &CommandBody) -> Option<&TenantId> {
         CommandBody::Control(control) => control.target(),
         CommandBody::Message(message) => message.target(),
         CommandBody::Grant(grant) => grant.target(),
+        CommandBody::Memory(memory) => memory.target(),
         _ => None,
     }
 }

@@ -107,7 +107,7 @@ fn known_tenant<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId) -> Result
 }
 
 /// An event with the reason in words as its payload, if one was given.
-fn justified<S: StateRead>(
+pub(super) fn justified<S: StateRead>(
     ctx: &Context<'_, S>,
     tenant: &TenantId,
     body: impl Into<EventBody>,

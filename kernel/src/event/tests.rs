@@ -54,6 +54,7 @@ fn bodies() -> Vec<EventBody> {
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),
         TenantDisabled { disabled: true }.into(),
         message().into(),
+        memory().into(),
         AgentKeyRegistered { key_id: "k".into(), public_key: key(), subject: "s".into() }.into(),
         AgentKeyRotated {
             key_id: "k2".into(),
@@ -104,6 +105,33 @@ fn tool_response() -> ToolResponse {
 
 fn key() -> assent_ledger::keys::PublicKey {
     assent_ledger::keys::SecretKey::from_seed(&[3; 32]).public()
+}
+
+fn memory() -> MemoryAccess {
+    let label = effects().taint.remove(0);
+    MemoryAccess {
+        attested: false,
+        bundle: Some(Hash([3; 32])),
+        classification: Some(crate::bundle::Sensitivity::Internal),
+        codes: vec![ReasonCode::MemoryAcl],
+        effective: Verdict::Allow,
+        environment: "prod".into(),
+        expires: Some(Time(9)),
+        external: true,
+        key: Some("k".into()),
+        labels: vec![label.clone()],
+        namespace: "n".into(),
+        op: MemoryOp::Release,
+        quarantined: true,
+        query: Some("q".into()),
+        released: vec![0, 7],
+        request_id: RequestId::new(1, [0; 10]),
+        subject: Some("s".into()),
+        taint: vec![label],
+        value: Some(MemoryValue { commitment: Hash([4; 32]), entry: Some(Seq(u64::MAX)), version: 2 }),
+        verdict: Verdict::Deny,
+        withheld: vec![(1, ReasonCode::MemoryQuarantined)],
+    }
 }
 
 fn message() -> AgentMessageChecked {

@@ -32,6 +32,7 @@ fn forget(state: &mut impl StateWrite, at: &EntryFacts, item: StateKey) {
             }
             true
         }
+        Some(Record::Memory(record)) => record.expires().is_some_and(|expires| expires <= at.time),
         _ => false,
     };
     if ended {

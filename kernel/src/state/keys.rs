@@ -22,6 +22,7 @@ mod kill_switch;
 mod lease;
 mod lease_index;
 mod ledger;
+mod memory;
 mod message_nonce;
 mod offered_bundle;
 mod outstanding;
@@ -58,6 +59,7 @@ pub use kill_switch::KillSwitchRecord;
 pub use lease::{ALL_ACTIONS, LeaseConstraints, LeaseRecord};
 pub use lease_index::LeaseIndexRecord;
 pub use ledger::LedgerRecord;
+pub use memory::{MemoryEntry, MemoryKey, MemoryQuery, MemoryRecord};
 pub use message_nonce::MessageNonceRecord;
 pub use offered_bundle::OfferedBundleRecord;
 pub use outstanding::{OutstandingRecord, RedeemedRecord};
@@ -124,6 +126,8 @@ pub enum StateKey {
     },
     /// What holds for all runs of a subject.
     SubjectState(TenantId, String),
+    /// Something about memory, by `MemoryKey::text`.
+    Memory(TenantId, String),
     /// A nonce that was used, by `pair_text` of sender and nonce.
     MessageNonce(TenantId, String),
     /// A key with which an agent signs, by `pair_text` of subject and key id.
@@ -175,6 +179,7 @@ const OFFERED_BUNDLE: u8 = 17;
 const BUNDLE: u8 = 18;
 const REQUEST_BUCKET: u8 = 20;
 const REQUEST: u8 = 21;
+const MEMORY: u8 = 34;
 const MESSAGE_NONCE: u8 = 35;
 const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
@@ -213,6 +218,7 @@ impl StateKey {
             StateKey::Bundle(_) => BUNDLE,
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
             StateKey::Request { .. } => REQUEST,
+            StateKey::Memory(..) => MEMORY,
             StateKey::MessageNonce(..) => MESSAGE_NONCE,
             StateKey::AgentKey(..) => AGENT_KEY,
             StateKey::KillSwitch(..) => KILL_SWITCH,
@@ -256,6 +262,7 @@ impl StateKey {
             | StateKey::ImplicitRun(tenant, text)
             | StateKey::ActiveBundle(tenant, text)
             | StateKey::KillSwitch(tenant, text)
+            | StateKey::Memory(tenant, text)
             | StateKey::MessageNonce(tenant, text)
             | StateKey::AgentKey(tenant, text)
             | StateKey::Lease(tenant, text)
@@ -313,6 +320,7 @@ impl StateKey {
             BUNDLE => StateKey::Bundle(r.hash("a bundle")?),
             REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
             REQUEST => read_request(&mut r)?,
+            MEMORY => StateKey::Memory(read_tenant(&mut r)?, read_name(&mut r)?),
             MESSAGE_NONCE => StateKey::MessageNonce(read_tenant(&mut r)?, read_name(&mut r)?),
             AGENT_KEY => StateKey::AgentKey(read_tenant(&mut r)?, read_name(&mut r)?),
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),

@@ -4,7 +4,7 @@ use super::keys::{
     ActiveBundleRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord, BundleRecord, CredentialNameRecord,
     CredentialRecord, DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord,
     ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord,
-    LeaseRecord, LedgerRecord, MessageNonceRecord, OfferedBundleRecord, OutstandingRecord, PendingCall,
+    LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord, OutstandingRecord, PendingCall,
     PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord,
     StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
@@ -72,6 +72,7 @@ records! {
     Bundle(BundleRecord) for (StateKey::Bundle(_));
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
     Request(RequestRecord) for (StateKey::Request { .. });
+    Memory(MemoryRecord) for (StateKey::Memory(..));
     MessageNonce(MessageNonceRecord) for (StateKey::MessageNonce(..));
     AgentKey(AgentKeyRecord) for (StateKey::AgentKey(..));
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));

@@ -40,6 +40,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         hashes().prop_map(StateKey::Bundle),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Memory(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::MessageNonce(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::AgentKey(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
@@ -165,12 +166,36 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
     let switch = KillSwitchRecord { engaged: flag, engaged_at: Seq(n), changed: Time(n) };
     let settings = crate::command::TenantSettings { observe: flag, require_attested: !flag };
     let key = AgentKeyRecord { public_key: hash.0, registered: Time(n), retired: flag.then_some(Time(n)) };
+    let entry = MemoryRecord::Entry(MemoryEntry {
+        subject: "s".into(),
+        run_id: "r".into(),
+        seq: Seq(n),
+        event_id: "e".into(),
+        value: hash,
+        content_type: "text/plain".into(),
+        external: flag,
+        expires: Time(n),
+        classification: crate::bundle::Sensitivity::Secret,
+        version: 7,
+        taint: Vec::new(),
+    });
+    let query = MemoryRecord::Query(MemoryQuery {
+        subject: "s".into(),
+        environment: "e".into(),
+        namespace: "n".into(),
+        clearance: crate::bundle::Sensitivity::None,
+        expires: Time(n),
+    });
+    let mark = MemoryRecord::Quarantine(Time(n));
     let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
     vec![
         (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
         (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),
+        (StateKey::Memory(tenant(), MemoryKey::Entry("e", "n", "k").text()), Record::Memory(entry)),
+        (StateKey::Memory(tenant(), MemoryKey::Query("q").text()), Record::Memory(query)),
+        (StateKey::Memory(tenant(), MemoryKey::Quarantine("e", "n", "k").text()), Record::Memory(mark)),
         (StateKey::AgentKey(tenant(), pair_text("s", "k")), Record::AgentKey(key)),
         (StateKey::MessageNonce(tenant(), pair_text("s", "n")), Record::MessageNonce(nonce)),
     ]

@@ -1,13 +1,15 @@
 //! A ledger in memory for the integration tests, and seeded sequences of commands for it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod archive;
+mod random;
+
 use std::sync::LazyLock;
 
 use assent_kernel::bundle::{CompiledBundle, compile};
 use assent_kernel::command::{
-    Agent, AgentKeyRotation, AgentMessage, Batch, Caller, Command, CommandBody, Complete, Completion, ControlCommand,
-    Evaluate, ExecutionCommand, Genesis, KillTarget, MessageCommand, NewAgentKey, NewCredential, NewTenant,
-    OfferedSource, Redeem, RequestId, Role, RunRequest, TenantSettings, Usage,
+    Agent, Batch, Caller, Command, CommandBody, Complete, Completion, ControlCommand, Evaluate, ExecutionCommand,
+    Genesis, NewCredential, NewTenant, OfferedSource, Redeem, RequestId, Role, RunRequest, Usage,
 };
 use assent_kernel::decide::request_hash;
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
@@ -15,7 +17,6 @@ use assent_kernel::refusal::Refusal;
 use assent_kernel::stamp::Stamp;
 use assent_kernel::state::keys::ProgressRecord;
 use assent_kernel::state::{MemoryState, Record, StateKey, StateRead};
-use assent_kernel::taint::{TaintLabel, TaintSource};
 use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
@@ -209,6 +210,7 @@ pub struct World {
     pub index: u64,
     /// Decisions that could be redeemed when they were made.
     pub tokens: Vec<Redeem>,
+    pub queries: Vec<String>,
 }
 
 impl World {
@@ -222,6 +224,7 @@ impl World {
             sent: Vec::new(),
             index: 0,
             tokens: Vec::new(),
+            queries: Vec::new(),
         }
     }
 
@@ -257,6 +260,9 @@ impl World {
         self.state.commit(&applied.state, &applied.dropped_buckets);
         for (command, answer) in asked.iter().zip(&applied.answers) {
             self.tokens.extend(token_of(command, answer));
+            if let (CommandBody::Memory(_), Answer::Ruled { event_id, .. }) = (&command.body, answer) {
+                self.queries.push(event_id.clone());
+            }
         }
         self.leaves.extend(applied.entries.iter().map(|entry| entry.leaf.clone()));
         applied
@@ -371,6 +377,7 @@ fn random_command(world: &mut World) -> Command {
         CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
         CommandBody::Evaluate(_)
         | CommandBody::Message(_)
+        | CommandBody::Memory(_)
         | CommandBody::OpenRun(_)
         | CommandBody::CloseRun(_)
         | CommandBody::Execution(_) => agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None])),
@@ -407,32 +414,6 @@ fn random_caller(dice: &mut Dice) -> Caller {
 
 pub fn control(command: ControlCommand) -> CommandBody {
     CommandBody::Control(Box::new(command))
-}
-
-/// Control commands; what would stop everything is rare and soon taken back.
-fn random_control(dice: &mut Dice, of: &str, other: &str) -> ControlCommand {
-    let tenant = tenant(of);
-    let often_off = dice.below(4) == 0;
-    match dice.below(7) {
-        0 => ControlCommand::SetTenantDisabled { tenant, disabled: often_off && of == "newco" },
-        1 => ControlCommand::EnablePrincipal { tenant, subject: other.into() },
-        2 => {
-            let settings = TenantSettings { observe: dice.below(3) == 0, require_attested: often_off };
-            ControlCommand::ConfigureTenant { tenant, settings }
-        }
-        3 => ControlCommand::ErasePayload {
-            tenant,
-            seq: Seq(dice.below(200)),
-            commitment: Hash([dice.below(9) as u8; 32]),
-            justification: b"asked for by the person".to_vec(),
-        },
-        4 => ControlCommand::ActivateKernelVersion { version: dice.below(4) as u32, supports: vec![NodeId(1)] },
-        _ => {
-            let agent = KillTarget::Agent(other.into());
-            let target = dice.pick(&[KillTarget::Tenant, agent, KillTarget::Tool("http.fetch".into())]);
-            ControlCommand::KillSwitch { tenant, target, engaged: often_off, justification: Vec::new() }
-        }
-    }
 }
 
 /// What redeems a decision on one of this bundle's tools.
@@ -480,51 +461,6 @@ fn random_execution(world: &World, dice: &mut Dice) -> CommandBody {
     }))
 }
 
-/// Messages, mostly signed as they should be, by whoever has a key.
-fn random_message(world: &World, dice: &mut Dice, of: &str, subject: &str) -> MessageCommand {
-    let key = |subject: &str| SecretKey::from_seed(&sha256(&[b"message key of ", subject.as_bytes()]).0);
-    let new = |key_id: &str, key: &SecretKey| NewAgentKey {
-        tenant: tenant(of),
-        subject: subject.into(),
-        key_id: key_id.into(),
-        public_key: *key.public().as_bytes(),
-    };
-    match dice.below(6) {
-        0 => MessageCommand::RegisterKey(new("k1", &key(subject))),
-        1 if dice.below(4) == 0 => {
-            let signature = [0; 64];
-            MessageCommand::RotateKey(AgentKeyRotation { new: new("k2", &key(of)), old_key_id: "k1".into(), signature })
-        }
-        _ => {
-            let payload = b"a message".to_vec();
-            let source = TaintSource::Web;
-            let label = TaintLabel { source, origin: "web".into(), confidence_milli: 1_000, propagated_from: None };
-            let mut message = AgentMessage {
-                schema_version: "v1".into(),
-                time: Time(world.clock),
-                run_id: None,
-                trace_id: None,
-                protocol: dice.pick(&["1.0", "1.0", "1.0", "2.0"]).into(),
-                capabilities: Vec::new(),
-                nonce: format!("nonce-of-16-chars-{}", dice.below(40)),
-                expires_at: Time(world.clock + dice.below(7_200) * SECOND),
-                sender_instance: None,
-                sender: subject.into(),
-                recipient: dice.pick(&SUBJECTS).into(),
-                recipient_run: None,
-                content_type: "text/plain".into(),
-                payload_hash: sha256(&[&payload]),
-                payload,
-                key_id: "k1".into(),
-                signature: [0; 64],
-                taint: if dice.below(3) == 0 { vec![label] } else { Vec::new() },
-            };
-            message.signature = key(subject).sign(&message.text(&origin(), &tenant(of)).to_bytes());
-            MessageCommand::Record(Box::new(message))
-        }
-    }
-}
-
 fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let of = dice.pick(&TENANTS);
     let subject = dice.pick(&SUBJECTS);
@@ -532,7 +468,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let other = dice.pick(&SUBJECTS[1..]);
     let run = format!("run-{}", dice.below(6));
     let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(42) {
+    match dice.below(44) {
         0 => CommandBody::Genesis(Box::new(genesis())),
         1 => new_tenant(of),
         2 => register(of, subject),
@@ -561,8 +497,9 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
             let signer = if dice.below(3) == 0 { SecretKey::from_seed(&[9; 32]) } else { root_key() };
             CommandBody::EndorseKey(Box::new(endorse(&origin(), &signer, public, grant).unwrap()))
         }
-        18 | 19 => control(random_control(dice, of, other)),
-        20 | 21 => CommandBody::Message(Box::new(random_message(world, dice, of, subject))),
+        18 | 19 => control(random::random_control(dice, of, other)),
+        22..=24 => CommandBody::Memory(Box::new(random::random_memory(world, dice, of, asserted))),
+        20 | 21 => CommandBody::Message(Box::new(random::random_message(world, dice, of, subject))),
         _ => evaluate(Evaluate {
             run_id: (dice.below(2) == 0).then_some(run),
             subject: asserted,
