@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use assent_kernel::charge::parse_budget;
 use assent_kernel::command::{
     CallerBudgets, CommandBody, Complete, Completion, ControlCommand, Evaluate, ExecutionCommand, Fulfilled,
-    KillTarget, OfferedSource, Redeem, Usage,
+    GrantCommand, GrantTerms, KillTarget, OfferedSource, Redeem, Usage,
 };
 use assent_kernel::decide::request_hash;
 use assent_kernel::event::{EventBody, ToolResponse};
@@ -96,10 +96,14 @@ fn me() -> assent_kernel::command::Caller {
 }
 
 fn spending(seed: u64) -> World {
+    spending_under(seed, SPEND)
+}
+
+fn spending_under(seed: u64, source: &str) -> World {
     let mut world = World::ready(seed);
-    let offered = OfferedSource { tenant: tenant("acme"), source: SPEND.as_bytes().to_vec() };
+    let offered = OfferedSource { tenant: tenant("acme"), source: source.as_bytes().to_vec() };
     world.must(admin("acme"), CommandBody::OfferBundle(offered));
-    let bundle_hash = assent_kernel::bundle::bundle_hash(SPEND.as_bytes());
+    let bundle_hash = assent_kernel::bundle::bundle_hash(source.as_bytes());
     let (tenant, environment) = (tenant("acme"), "prod".into());
     world.must(admin("acme"), CommandBody::ActivateBundle { tenant, environment, bundle_hash });
     world
@@ -400,6 +404,45 @@ fn budgets_are_exact_under_random_sequences() {
         let left = world.state.records().filter(|(key, _)| matches!(key, StateKey::Outstanding(_))).count();
         assert_eq!(left, open.len());
     }
+}
+
+#[test]
+fn leases_get_their_call_back_and_end_the_token_when_they_are_revoked() {
+    let source = SPEND.replace("actions: [pay]}", "actions: [pay], lease: {required: true, calls_max: 5}}");
+    let mut world = spending_under(8, &source);
+    let terms = GrantTerms {
+        environment: "prod".into(),
+        run_id: None,
+        class: "pay".into(),
+        actions: vec!["pay".into()],
+        constraints: Vec::new(),
+        calls: 2,
+        seconds: 600,
+        justification: b"invoices".to_vec(),
+    };
+    let request = GrantCommand::Request { subject: None, terms };
+    assert_eq!(ruled(world.send(me(), CommandBody::Grant(Box::new(request)))).0, Verdict::Allow);
+    let lease = |world: &World| {
+        let mut rows = world.state.records().filter_map(|(key, record)| match (key, record.as_ref()) {
+            (StateKey::Lease(_, id), Record::Lease(lease)) => Some((id.clone(), lease.calls_left)),
+            _ => None,
+        });
+        rows.next().unwrap()
+    };
+    ask(&mut world, &payment()).unwrap();
+    assert_eq!(lease(&world).1, 1);
+    world.clock += 61 * SECOND;
+    world.must(node(), CommandBody::Tick);
+    assert_eq!(lease(&world).1, 2, "nobody carried it out");
+    let token = ask(&mut world, &payment()).unwrap();
+    let revoke = GrantCommand::Revoke {
+        tenant: tenant("acme"),
+        subject: None,
+        lease: lease(&world).0,
+        justification: Vec::new(),
+    };
+    world.send(admin("acme"), CommandBody::Grant(Box::new(revoke)));
+    assert_eq!(ruled(world.send(me(), redeem(token.redeem()))), (Verdict::Deny, vec![TokenVoid]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::{TenantId, Time};
 
-use super::{EntryFacts, budgets};
+use super::{EntryFacts, budgets, grants};
 use crate::command::Completion;
 use crate::decide::digest_of_effect;
 use crate::event::{Event, PolicyDecision, TokenExpired, ToolRequest, ToolResponse};
@@ -94,6 +94,7 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Tok
             continue;
         };
         record.reserved.iter().for_each(|reservation| budgets::settle(state, tenant, reservation, |_| 0));
+        grants::give_back(state, tenant, record.lease);
         if let Some(effect) = record.effect {
             let key = StateKey::EffectKey(tenant.clone(), effect);
             let own =

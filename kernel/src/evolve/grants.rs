@@ -110,13 +110,23 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Cap
 
 /// A call that may run takes one call from its lease, and from every lease that this one was passed on from.
 pub(super) fn decided(state: &mut impl StateWrite, tenant: &TenantId, body: &PolicyDecision) {
-    let mut next = body.effects.lease.clone().filter(|_| body.effective >= Verdict::Compute);
+    let lease = body.effects.lease.clone().filter(|_| body.effective >= Verdict::Compute);
+    change_calls(state, tenant, lease, |calls| calls.saturating_sub(1));
+}
+
+/// A call that nobody carried out gives them back.
+pub(super) fn give_back(state: &mut impl StateWrite, tenant: &TenantId, lease: Option<String>) {
+    change_calls(state, tenant, lease, |calls| calls.saturating_add(1));
+}
+
+fn change_calls(state: &mut impl StateWrite, tenant: &TenantId, lease: Option<String>, change: fn(u32) -> u32) {
+    let mut next = lease;
     for _ in 0..=CHAIN_MAX {
         let Some(id) = next.take() else { break };
         let key = StateKey::Lease(tenant.clone(), id);
         let Some(Record::Lease(known)) = state.get(&key).as_deref().cloned() else { break };
         next.clone_from(&known.parent);
-        state.put(key, Record::Lease(LeaseRecord { calls_left: known.calls_left.saturating_sub(1), ..known }));
+        state.put(key, Record::Lease(LeaseRecord { calls_left: change(known.calls_left), ..known }));
     }
 }
 
