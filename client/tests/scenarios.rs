@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use assent_client::scenario::{Kind, Library, Outcome, Scenario, load_file, load_folder, run};
+use assent_client::scenario::{Kind, Library, Outcome, Scenario, attack_range, load_file, load_folder, run, variants};
 
 fn testdata(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(folder)
@@ -18,22 +18,18 @@ fn play(scenario: &Scenario) -> Outcome {
     runtime.block_on(run(&mut driver, scenario)).unwrap_or_else(|e| panic!("{}: {e}", scenario.name))
 }
 
-fn play_all(folder: &str) -> Vec<(Scenario, Outcome)> {
-    let scenarios = load_folder(&testdata(folder)).unwrap_or_else(|e| panic!("{e}"));
+/// Plays every scenario with its variants; a difference anywhere is a failure.
+fn play_all(scenarios: Vec<Scenario>) -> Vec<(Scenario, Outcome)> {
     let mut names = BTreeSet::new();
     let mut failures = Vec::new();
     let mut out = Vec::new();
-    for scenario in scenarios {
+    let varied = |scenario: &Scenario| variants(scenario).unwrap_or_else(|e| panic!("{}: {e}", scenario.name));
+    for scenario in scenarios.iter().flat_map(varied) {
         assert!(names.insert(scenario.name.clone()), "two scenarios are called {}", scenario.name);
         let outcome = play(&scenario);
         for failure in &outcome.failures {
-            failures.push(format!(
-                "{} ({}), step {}: {}",
-                scenario.name,
-                scenario.path.display(),
-                failure.step,
-                failure.what
-            ));
+            let path = scenario.path.display();
+            failures.push(format!("{} ({path}), step {}: {}", scenario.name, failure.step, failure.what));
         }
         out.push((scenario, outcome));
     }
@@ -43,9 +39,19 @@ fn play_all(folder: &str) -> Vec<(Scenario, Outcome)> {
 
 #[test]
 fn the_decision_table_holds() {
-    let played = play_all("decisions");
+    let cases = load_folder(&testdata("decisions")).unwrap_or_else(|e| panic!("{e}"));
+    let played = play_all(cases);
     assert!(!played.is_empty());
     println!("{} cases", played.len());
+}
+
+#[test]
+fn the_attack_range_holds() {
+    let played = play_all(attack_range().unwrap());
+    let of = |kind: Kind| played.iter().filter(move |(scenario, _)| scenario.kind == kind);
+    assert!(of(Kind::Attack).count() >= 16 && of(Kind::Benign).count() >= 40);
+    // Every benign call is allowed, but for those that a person has to agree to and the typos that are denied.
+    assert!(of(Kind::Attack).all(|(_, outcome)| outcome.failures.is_empty()));
 }
 
 /// A runner that cannot fail would prove nothing: each kind of expectation is contradicted once.

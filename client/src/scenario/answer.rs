@@ -23,10 +23,31 @@ pub struct Answer {
     pub approval: Option<String>,
     /// The salt of the request's commitment.
     pub request_salt: Vec<u8>,
+    /// Hash of the declaration of the tool that may run, 32 bytes or none.
+    pub tool_schema: Vec<u8>,
+    /// What may run: the call, or what replaces it. Filled in by the driver, which knows what it asked.
+    pub call: Option<Box<EvaluatedCall>>,
     /// Whether it repeats an earlier answer.
     pub replayed: bool,
     /// What else was said, by name.
     pub details: BTreeMap<String, String>,
+}
+
+/// A call as it was asked for, as far as its request's hash binds it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvaluatedCall {
+    /// The environment.
+    pub environment: String,
+    /// Whose call.
+    pub subject: String,
+    /// On whose behalf.
+    pub on_behalf_of: Vec<String>,
+    /// The tool.
+    pub tool: String,
+    /// Media type.
+    pub content_type: String,
+    /// The exact bytes.
+    pub inputs: Vec<u8>,
 }
 
 /// A run as the state has it.

@@ -1,17 +1,23 @@
 //! From a scenario's steps to the kernel's commands, and from its answers to the scenario's.
 
+mod grants;
+mod messages;
+
 use std::collections::BTreeMap;
 
 use assent_kernel::command::{
-    Agent, CallContext, CallerBudgets, ClaimedTool, CommandBody, Evaluate, Role, RunRequest, Usage,
+    Agent, CallContext, CallerBudgets, ClaimedTool, CommandBody, Complete, Completion, ControlCommand, Evaluate,
+    ExecutionCommand, Fulfilled, KillTarget, Redeem, Role, RunRequest, TenantSettings, Usage,
 };
+use assent_kernel::decide::request_hash;
 use assent_kernel::machine::Answer as KernelAnswer;
+use assent_kernel::reason::ReasonCode;
 use assent_kernel::taint::{TaintLabel, TaintSource};
-use assent_ledger::hash::sha256;
-use assent_ledger::ids::{TenantId, Time};
+use assent_ledger::hash::{Hash, sha256};
+use assent_ledger::ids::{Origin, Seq, TenantId, Time};
 
-use super::answer::Answer;
-use super::model::{Action, BundleStep, EvaluateStep, Scenario, TaintSpec};
+use super::answer::{Answer, EvaluatedCall};
+use super::model::{Action, BundleStep, CompleteStep, EvaluateStep, RedeemStep, Scenario, TaintSpec};
 
 /// Whose credential a step uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,19 +66,43 @@ pub(super) fn bundle_of_step(scenario: &Scenario, step: &BundleStep) -> Result<S
 }
 
 /// What the tenant's admin does after the bundle is active and before the first step.
-pub(super) fn set_up(_scenario: &Scenario, _tenant: &TenantId) -> Result<Vec<CommandBody>, String> {
-    Ok(Vec::new())
+pub(super) fn set_up(scenario: &Scenario, tenant: &TenantId) -> Result<Vec<CommandBody>, String> {
+    let mut bodies = messages::registrations(scenario, tenant);
+    let observe = match scenario.tenant_mode.as_deref() {
+        None | Some("enforce") => return Ok(bodies),
+        Some("observe") => true,
+        Some(other) => return Err(format!("`{other}` is no mode of a tenant, use enforce or observe")),
+    };
+    let settings = TenantSettings { observe, ..TenantSettings::default() };
+    bodies.push(control(ControlCommand::ConfigureTenant { tenant: tenant.clone(), settings }));
+    Ok(bodies)
+}
+
+fn control(command: ControlCommand) -> CommandBody {
+    CommandBody::Control(Box::new(command))
+}
+
+/// What a driver knows when it makes a command.
+pub(super) struct Moment<'a> {
+    /// The ledger.
+    pub(super) origin: &'a Origin,
+    /// The scenario's tenant.
+    pub(super) tenant: &'a TenantId,
+    /// The answers that were saved.
+    pub(super) saved: &'a BTreeMap<String, Answer>,
+    /// The time.
+    pub(super) now: Time,
+    /// A text that differs every time.
+    pub(super) drawn: &'a str,
 }
 
 /// The command of a step, and whose it is.
 pub(super) fn command(
     scenario: &Scenario,
-    tenant: &TenantId,
     action: Action<'_>,
-    saved: &BTreeMap<String, Answer>,
-    now: Time,
+    moment: &Moment<'_>,
 ) -> Result<(Who, CommandBody), String> {
-    let _ = now;
+    let Moment { tenant, saved, .. } = *moment;
     let run = |step: &super::model::RunStep| RunRequest {
         run_id: step.run.clone(),
         subject: None,
@@ -89,8 +119,113 @@ pub(super) fn command(
             let body = CommandBody::DisablePrincipal { tenant: tenant.clone(), subject: step.subject.clone() };
             Ok((admin_or(scenario, step.who.as_deref())?, body))
         }
+        Action::Redeem(step) => {
+            let command = ExecutionCommand::Redeem(redeem(tenant, step, saved)?);
+            Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Execution(Box::new(command))))
+        }
+        Action::Complete(step) => {
+            let command = ExecutionCommand::Complete(complete(step, saved)?);
+            Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Execution(Box::new(command))))
+        }
+        Action::Resolve(step) => {
+            let command = grants::resolve(step, saved)?;
+            Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Approval(Box::new(command))))
+        }
+        Action::RequestCapability(step) => {
+            let command = grants::request(scenario, step)?;
+            Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Grant(Box::new(command))))
+        }
+        Action::Delegate(step) => {
+            let command = grants::delegate(scenario, step, saved)?;
+            Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Grant(Box::new(command))))
+        }
+        Action::Revoke(step) => {
+            let command = grants::revoke(tenant, step, saved)?;
+            Ok((admin_or(scenario, step.who.as_deref())?, CommandBody::Grant(Box::new(command))))
+        }
+        Action::Message(step) => {
+            let who = who_of(scenario, step.who.as_deref())?;
+            let body = messages::message(step, &who, (moment.origin, tenant), moment.now, moment.drawn)?;
+            Ok((who, body))
+        }
+        Action::KillSwitch(step) => {
+            let name = step.name.as_deref().unwrap_or_default();
+            let target = KillTarget::from_parts(&step.target, name);
+            let target = target.ok_or_else(|| format!("`{}` `{name}` is nothing that can be switched", step.target))?;
+            let (tenant, engaged, justification) = (tenant.clone(), step.engaged, b"scenario".to_vec());
+            let body = control(ControlCommand::KillSwitch { tenant, target, engaged, justification });
+            Ok((admin_or(scenario, step.who.as_deref())?, body))
+        }
+        Action::TenantDisabled(step) => {
+            let (tenant, disabled) = (tenant.clone(), step.disabled);
+            Ok((Who::Operator, control(ControlCommand::SetTenantDisabled { tenant, disabled })))
+        }
+        Action::Tick(_) => Ok((Who::Node, CommandBody::Tick)),
         other => Err(format!("this driver cannot do {other:?}")),
     }
+}
+
+/// A saved decision.
+pub(super) fn decided<'a>(saved: &'a BTreeMap<String, Answer>, name: &str) -> Result<&'a Answer, String> {
+    let found = saved.get(name).filter(|answer| answer.id.is_some() && answer.seq.is_some());
+    found.ok_or_else(|| format!("no step with a decision was saved as `{name}`"))
+}
+
+fn redeem(tenant: &TenantId, step: &RedeemStep, saved: &BTreeMap<String, Answer>) -> Result<Redeem, String> {
+    let decision = decided(saved, &step.decision)?;
+    let call = decision.call.as_ref().ok_or_else(|| format!("`{}` is no call", step.decision))?;
+    let inputs = step.inputs.as_ref().map_or_else(|| call.inputs.clone(), |text| text.clone().into_bytes());
+    let evaluate = Evaluate {
+        environment: call.environment.clone(),
+        run_id: None,
+        trace_id: None,
+        agent: Agent::default(),
+        subject: None,
+        tool: call.tool.clone(),
+        content_type: call.content_type.clone(),
+        inputs,
+        context: Box::new(CallContext { on_behalf_of: call.on_behalf_of.clone(), ..CallContext::default() }),
+    };
+    let schema = <[u8; 32]>::try_from(decision.tool_schema.as_slice()).ok().map(Hash);
+    let salt = decision.request_salt.as_slice();
+    Ok(Redeem {
+        decision_id: decision.id.clone().unwrap_or_default(),
+        seq: Seq(decision.seq.unwrap_or_default()),
+        request_hash: request_hash(tenant, Some(&call.subject), &evaluate, schema.as_ref()),
+        request_salt: salt.try_into().map_err(|_| "the decision came without a salt".to_owned())?,
+        audience: step.audience.clone(),
+    })
+}
+
+fn complete(step: &CompleteStep, saved: &BTreeMap<String, Answer>) -> Result<Complete, String> {
+    let decision = decided(saved, &step.decision)?;
+    let status = step.status.as_deref().unwrap_or("success");
+    let status = Completion::ALL.into_iter().find(|known| known.name() == status);
+    let fulfilled = |kind: &String| Fulfilled { kind: kind.clone(), proof: sha256(&[b"proof of ", kind.as_bytes()]) };
+    Ok(Complete {
+        decision_id: decision.id.clone().unwrap_or_default(),
+        seq: Seq(decision.seq.unwrap_or_default()),
+        status: status.ok_or("a status is success, failure or unknown")?,
+        duration_ms: 7,
+        content_type: "text/plain".to_owned(),
+        output: step.output.clone().unwrap_or_default().into_bytes(),
+        redacted: None,
+        taint: labels(&step.taint)?,
+        fulfilled: step.fulfilled.iter().map(fulfilled).collect(),
+        usage: (!step.usage.is_empty()).then(|| usage(&step.usage)),
+    })
+}
+
+/// What may run after a decision on this call: the answer does not repeat what was asked.
+pub(super) fn called(evaluate: &Evaluate, subject: Option<&str>) -> Box<EvaluatedCall> {
+    Box::new(EvaluatedCall {
+        environment: evaluate.environment.clone(),
+        subject: subject.unwrap_or_default().to_owned(),
+        on_behalf_of: evaluate.context.on_behalf_of.clone(),
+        tool: evaluate.tool.clone(),
+        content_type: evaluate.content_type.clone(),
+        inputs: evaluate.inputs.clone(),
+    })
 }
 
 /// The call of an `evaluate` step.
@@ -120,7 +255,7 @@ pub(super) fn evaluate(
 
 fn context(step: &EvaluateStep, saved: &BTreeMap<String, Answer>) -> Result<CallContext, String> {
     let parent_decision = match &step.parent {
-        Some(name) => Some(decision_id(saved, name)?),
+        Some(name) => decided(saved, name)?.id.clone(),
         None => None,
     };
     let hash = |text: &String| sha256(&[text.as_bytes()]);
@@ -154,12 +289,6 @@ fn usage(usage: &BTreeMap<String, u64>) -> Usage {
     Usage { tokens: of("tokens"), cost_micro_usd: of("cost_micro_usd") }
 }
 
-/// The id of a saved decision.
-pub(super) fn decision_id(saved: &BTreeMap<String, Answer>, name: &str) -> Result<String, String> {
-    let id = saved.get(name).and_then(|answer| answer.id.clone());
-    id.ok_or_else(|| format!("no step with a decision was saved as `{name}`"))
-}
-
 /// Taint labels with full confidence.
 pub(super) fn labels(specs: &[TaintSpec]) -> Result<Vec<TaintLabel>, String> {
     let label = |spec: &TaintSpec| {
@@ -172,16 +301,30 @@ pub(super) fn labels(specs: &[TaintSpec]) -> Result<Vec<TaintLabel>, String> {
 
 /// The kernel's answer in the scenario's words.
 pub(super) fn answer(answer: &KernelAnswer) -> Answer {
+    let names = |codes: &[ReasonCode]| codes.iter().map(|code| code.name().to_owned()).collect();
     match answer {
-        KernelAnswer::Decided { seq, decision_id, run_id, verdict, codes, request_salt, replayed } => Answer {
+        KernelAnswer::Decided { seq, decision_id, run_id, verdict, codes, request_salt, terms, replayed } => Answer {
             verdict: Some(verdict.name().to_owned()),
-            effective: Some(verdict.name().to_owned()),
-            codes: codes.iter().map(|code| code.name().to_owned()).collect(),
+            effective: Some(terms.effective.name().to_owned()),
+            codes: names(codes),
             seq: Some(seq.0),
             id: Some(decision_id.clone()),
             run_id: run_id.clone(),
+            approval: terms.approval.clone(),
             request_salt: request_salt.to_vec(),
+            tool_schema: terms.tool_schema.map(|hash| hash.0.to_vec()).unwrap_or_default(),
             replayed: *replayed,
+            details: terms.constraints.iter().cloned().collect(),
+            ..Answer::default()
+        },
+        KernelAnswer::Ruled { seq, event_id, verdict, codes, details, replayed } => Answer {
+            verdict: Some(verdict.name().to_owned()),
+            effective: Some(verdict.name().to_owned()),
+            codes: names(codes),
+            seq: Some(seq.0),
+            id: Some(event_id.clone()),
+            replayed: *replayed,
+            details: details.iter().cloned().collect(),
             ..Answer::default()
         },
         KernelAnswer::Recorded { first_seq, replayed, .. } => {

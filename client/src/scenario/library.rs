@@ -80,6 +80,16 @@ impl Library {
         applied.answers.pop().ok_or("the kernel gave no answer".to_owned())
     }
 
+    /// The answer to a command; to a call with what was called.
+    fn answered(&mut self, command: Command) -> Result<Answer, String> {
+        let call = match &command.body {
+            CommandBody::Evaluate(evaluate) => Some(commands::called(evaluate, command.subject())),
+            _ => None,
+        };
+        let answer = commands::answer(&self.apply(command)?);
+        Ok(Answer { call, ..answer })
+    }
+
     fn must(&mut self, caller: Caller, body: CommandBody) -> Result<(), String> {
         let name = body.name();
         let command = self.command(caller, body);
@@ -222,17 +232,20 @@ impl Driver for Library {
             }
             _ => {}
         }
-        let (who, body) = commands::command(scenario, &self.tenant, action, saved, Time(self.clock))?;
+        let drawn = assent_ledger::hash::Hash(self.drawn()).to_string();
+        let (origin, tenant, now) = (self.machine.origin(), &self.tenant, Time(self.clock));
+        let moment = commands::Moment { origin, tenant, saved, now, drawn: &drawn };
+        let (who, body) = commands::command(scenario, action, &moment)?;
         let command = self.command(self.caller(&who), body);
         self.last = Some(command.clone());
-        Ok(commands::answer(&self.apply(command)?))
+        self.answered(command)
     }
 
     async fn repeat(&mut self, step: &str) -> Result<Answer, String> {
         let mut command = self.saved.get(step).cloned().ok_or_else(|| format!("no step was saved as `{step}`"))?;
         self.clock += 1_000;
         command.stamp = Stamp { time: Time(self.clock), seed: self.drawn() };
-        Ok(commands::answer(&self.apply(command)?))
+        self.answered(command)
     }
 
     fn remember(&mut self, name: &str) {

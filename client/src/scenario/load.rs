@@ -34,18 +34,26 @@ struct File {
     scenarios: Vec<Scenario>,
 }
 
-/// Reads one file.
+/// Reads one file; bundles are read from beside it.
 pub fn load_file(path: &Path) -> Result<Vec<Scenario>, LoadError> {
     let text = fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    load_text(path, &text, |bundle| fs::read_to_string(folder.join(bundle)))
+}
+
+/// Reads a file's text; `bundle` gives the text of a bundle that a scenario names.
+pub(super) fn load_text(
+    path: &Path,
+    text: &str,
+    bundle: impl Fn(&Path) -> std::io::Result<String>,
+) -> Result<Vec<Scenario>, LoadError> {
     let malformed = |message: String| LoadError::Malformed { path: path.to_owned(), message };
-    let mut file: File = serde_saphyr::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    let mut file: File = serde_saphyr::from_str(text).map_err(|error| malformed(error.to_string()))?;
     for scenario in &mut file.scenarios {
         scenario.path = path.to_owned();
-        let folder = path.parent().unwrap_or(Path::new("."));
-        if let Some(bundle) = scenario.bundle.take() {
-            let bundle = folder.join(bundle);
-            let read = fs::read_to_string(&bundle);
-            scenario.bundle_text = Some(read.map_err(|source| LoadError::Unreadable { path: bundle, source })?);
+        if let Some(named) = scenario.bundle.take() {
+            let read = bundle(&named);
+            scenario.bundle_text = Some(read.map_err(|source| LoadError::Unreadable { path: named, source })?);
         }
         if scenario.bundle_text.is_none() {
             return Err(malformed(format!("`{}` needs `bundle` or `bundle_text`", scenario.name)));

@@ -46,11 +46,37 @@ pub struct Scenario {
     /// Who acts. `agent-1` when absent.
     #[serde(default = "one_subject")]
     pub subjects: Vec<SubjectSpec>,
+    /// How the same steps end where policy is only observed; such a variant is played, too.
+    pub observe: Option<ObserveVariant>,
+    /// How the same steps end where one rule is only tried; such a variant is played, too.
+    pub shadow: Option<ShadowVariant>,
     /// What happens, in order.
     pub steps: Vec<Step>,
     /// Where the file lies; filled in by the loader.
     #[serde(skip)]
     pub path: PathBuf,
+}
+
+/// What observing makes of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObserveVariant {
+    /// Everything that is decided is recorded as before, and nothing is enforced.
+    Soft,
+    /// What stops the call is not a matter of policy: it is enforced all the same.
+    Same,
+}
+
+/// What trying a rule makes of a scenario's last step.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShadowVariant {
+    /// The rule's id, as the bundle writes it after `id: `.
+    pub rule: String,
+    /// The verdict without it.
+    pub verdict: String,
+    /// The reasons without it.
+    pub codes: Vec<String>,
 }
 
 fn prod() -> String {

@@ -48,6 +48,8 @@ pub struct PolicyDecision {
     pub subject: Option<String>,
     /// The tool.
     pub tool: String,
+    /// Hash of the tool's declaration in the bundle: what the request's hash binds besides the arguments.
+    pub tool_schema: Option<Hash>,
     /// What was decided.
     pub verdict: Verdict,
 }
@@ -85,6 +87,7 @@ impl PolicyDecision {
         value = with_opt(value, "bundle", self.bundle);
         value = with_opt(value, "pass_ratio_milli", self.pass_ratio_milli);
         value = with_opt(value, "subject", self.subject.as_deref());
+        value = with_opt(value, "tool_schema", self.tool_schema);
         value = with_opt(value, "effects", self.effects.to_value());
         with_opt(value, "rules", self.rules.as_ref().map(ShownRules::to_value))
     }
@@ -120,6 +123,7 @@ impl PolicyDecision {
             },
             subject: fields.text_opt("subject")?,
             tool: fields.text("tool")?,
+            tool_schema: fields.hash_opt("tool_schema")?,
             verdict: fields.read("verdict", verdicts, verdict)?,
         };
         fields.finish()?;

@@ -51,6 +51,8 @@ pub struct Effects {
     pub rates: Vec<String>,
     /// `SHA-256(salt ‖ request hash)` of what is to run in the call's place; its bytes are the payload `replacement`.
     pub replacement: Option<Hash>,
+    /// Hash of the declaration of the tool that is to run in the call's place, when it is another one.
+    pub replacement_schema: Option<Hash>,
     /// The tool that is to run in the call's place, when it is another one.
     pub replacement_tool: Option<String>,
     /// The decision that this one replaces: it waited for people.
@@ -117,8 +119,12 @@ impl Effects {
         for (field, text) in texts {
             value = with_opt(value, field, text);
         }
-        for (field, hash) in [("baseline", self.baseline), ("replacement", self.replacement), ("runtime", self.runtime)]
-        {
+        for (field, hash) in [
+            ("baseline", self.baseline),
+            ("replacement", self.replacement),
+            ("replacement_schema", self.replacement_schema),
+            ("runtime", self.runtime),
+        ] {
             value = with_opt(value, field, hash);
         }
         value = with_opt(value, "cooperative", self.cooperative.then_some(true));
@@ -166,6 +172,7 @@ impl Effects {
             parent: fields.text_opt("parent")?,
             rates: texts(&mut fields, "rates", BUDGETS_PER_CALL_MAX)?,
             replacement: fields.hash_opt("replacement")?,
+            replacement_schema: fields.hash_opt("replacement_schema")?,
             replacement_tool: fields.text_opt("replacement_tool")?,
             replaces: fields.text_opt("replaces")?,
             reserved: list(&mut fields, "reserved", BUDGETS_PER_CALL_MAX, Reservation::from_value)?,

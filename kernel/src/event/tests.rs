@@ -240,6 +240,7 @@ fn effects() -> Effects {
         parent: Some("d-0".into()),
         rates: vec!["r-1".into()],
         replacement: Some(Hash([8; 32])),
+        replacement_schema: Some(Hash([8; 32])),
         replacement_tool: Some("t2".into()),
         replaces: Some("d-9".into()),
         reserved: vec![Reservation { budget: "b".into(), amount: u64::MAX }],
@@ -269,6 +270,7 @@ fn decision() -> PolicyDecision {
         rules: Some(ShownRules { shown: vec!["r".into()], total: 3 }),
         subject: Some("s".into()),
         tool: "t".into(),
+        tool_schema: Some(Hash([5; 32])),
         verdict: Verdict::Deny,
     }
 }
@@ -296,7 +298,7 @@ fn the_decisions_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"agent":{{"name":"a"}},"attested":true,"bundle":"{five}","codes":[300,310],"effective":"deny","environment":"prod","observe":false,"pass_ratio_milli":500,"request_commitment":"{six}","request_id":"00000000-0001-7000-8000-000000000000","rules":{{"shown":["r"],"total":3}},"subject":"s","tool":"t","verdict":"deny"}}"#
+            r#"{{"agent":{{"name":"a"}},"attested":true,"bundle":"{five}","codes":[300,310],"effective":"deny","environment":"prod","observe":false,"pass_ratio_milli":500,"request_commitment":"{six}","request_id":"00000000-0001-7000-8000-000000000000","rules":{{"shown":["r"],"total":3}},"subject":"s","tool":"t","tool_schema":"{five}","verdict":"deny"}}"#
         )
     );
 }
@@ -323,7 +325,7 @@ fn the_effects_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_schema":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
         )
     );
 }

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done (for `evaluate`: allowed), 1 error, 2 wrong usage, 3 not allowed (`evaluate` only), 141 the output's reader
 //! has gone.
 
+#[cfg(feature = "policy")]
+mod attack;
 mod bundle;
 mod cluster;
 mod context;
@@ -86,6 +88,9 @@ enum Command {
     Checkpoint(seals::CheckpointArgs),
     /// Copies the ledger's entries, hashes and checkpoint into a folder; goes on where it stopped
     Export(export::ExportArgs),
+    /// Plays scripted attacks and ordinary work against a policy, and prints both rates
+    #[cfg(feature = "policy")]
+    Attack(attack::AttackArgs),
 }
 
 fn main() -> ExitCode {
@@ -122,6 +127,8 @@ async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Seal(args) => seals::seal(&context, args).await,
         Command::Checkpoint(args) => seals::checkpoint(&context, args).await,
         Command::Export(args) => export::run(&context, args).await,
+        #[cfg(feature = "policy")]
+        Command::Attack(args) => return attack::run(&context, args).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }

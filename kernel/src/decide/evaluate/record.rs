@@ -31,7 +31,10 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
     effects.cooperative = evaluate.context.cooperative;
     if let Some(replacement) = replacement {
         effects.replacement = Some(commit(&replacement.evaluate, replacement.schema.as_ref()));
-        effects.replacement_tool = (replacement.evaluate.tool != evaluate.tool).then_some(replacement.evaluate.tool);
+        if replacement.evaluate.tool != evaluate.tool {
+            effects.replacement_schema = replacement.schema;
+            effects.replacement_tool = Some(replacement.evaluate.tool);
+        }
         let content_type = replacement.evaluate.content_type;
         payloads.push(PayloadIntent { role: REPLACEMENT_ROLE, content_type, bytes: replacement.evaluate.inputs });
     }
@@ -55,6 +58,7 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
         rules: (total > 0).then_some(ShownRules { shown, total }),
         subject: subject.clone(),
         tool: evaluate.tool.clone(),
+        tool_schema: schema,
         verdict: outcome.verdict,
     };
     Event {

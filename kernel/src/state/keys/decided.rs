@@ -47,6 +47,8 @@ pub struct DecisionTerms {
     pub replacement: Option<Hash>,
     /// The tool that is to run in the call's place, when it is another one.
     pub replacement_tool: Option<String>,
+    /// Hash of the declaration of the tool that may run: with it an executor makes the request's hash from the bytes that it holds.
+    pub tool_schema: Option<Hash>,
 }
 
 impl DecisionTerms {
@@ -63,6 +65,7 @@ impl DecisionTerms {
             approval: effects.approval.clone(),
             replacement: effects.replacement,
             replacement_tool: effects.replacement_tool.clone(),
+            tool_schema: effects.replacement_schema.or(body.tool_schema),
         }
     }
 
@@ -78,6 +81,7 @@ impl DecisionTerms {
             approval: None,
             replacement: None,
             replacement_tool: None,
+            tool_schema: None,
         }
     }
 
@@ -91,6 +95,7 @@ impl DecisionTerms {
         w.text_opt(self.approval.as_deref());
         w.option(self.replacement, |w, hash| w.fixed(&hash.0));
         w.text_opt(self.replacement_tool.as_deref());
+        w.option(self.tool_schema, |w, hash| w.fixed(&hash.0));
     }
 
     fn read(r: &mut Reader<'_>) -> Result<DecisionTerms, CodecError> {
@@ -104,6 +109,7 @@ impl DecisionTerms {
             approval: r.text_opt("the approval", NAME_BYTES_MAX)?,
             replacement: r.option("the replacement", |r| r.hash("the replacement"))?,
             replacement_tool: r.text_opt("the replacing tool", NAME_BYTES_MAX)?,
+            tool_schema: r.option("the tool's schema", |r| r.hash("the tool's schema"))?,
         })
     }
 }
