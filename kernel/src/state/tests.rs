@@ -84,51 +84,7 @@ proptest! {
     #[test]
     fn records_round_trip(n: u64, m: u32, flag: bool, hash in hashes(), text in texts(), tenant in tenants()) {
         let id = RequestId::new(n >> 16, [7; 10]);
-        let decided = DecidedRecord {
-            decision_id: text.clone(),
-            run_id: flag.then(|| text.clone()),
-            verdict: Verdict::Deny,
-            codes: vec![ReasonCode::RuleDenied, ReasonCode::PolicyError],
-            request_salt: hash.0,
-            terms: Box::new(DecisionTerms {
-                observe: flag,
-                token_expires: flag.then_some(Time(n)),
-                audience: flag.then(|| text.clone()),
-                constraints: vec![(text.clone(), text.clone())],
-                replacement: flag.then_some(hash),
-                ..DecisionTerms::nothing(Verdict::Allow)
-            }),
-        };
-        let ruled = RuledRecord {
-            seq: Seq(n),
-            event_id: text.clone(),
-            verdict: Verdict::Allow,
-            codes: vec![ReasonCode::Redeemed],
-            details: vec![(text.clone(), text.clone())],
-        };
-        let request =
-            RequestRecord { content: hash, first_seq: Seq(n), count: m % 60, order: n, decided: flag.then_some(decided), ruled: (!flag).then_some(ruled) };
-        let outstanding = OutstandingRecord {
-            tenant: tenant.clone(),
-            decision_id: text.clone(),
-            run_id: text.clone(),
-            subject: text.clone(),
-            chain: vec![text.clone()],
-            environment: text.clone(),
-            tool: text.clone(),
-            commitment: hash,
-            expires: Time(n),
-            audience: flag.then(|| text.clone()),
-            reserved: vec![Reservation { budget: text.clone(), amount: n }],
-            lease: flag.then(|| text.clone()),
-            effect: flag.then_some(hash),
-            obligations: vec![Obligation { kind: text.clone(), required: flag, params: vec![(text.clone(), text.clone())] }],
-            output_labels: Vec::new(),
-            mode: RunMode::Restricted,
-            depth: m,
-            children: m,
-            redeemed: flag.then(|| RedeemedRecord { redeemer: text.clone(), seq: Seq(n), time: Time(n) }),
-        };
+        let request = request(n, m, flag, hash, &text);
         let subject = flag.then(|| text.clone());
         let cosigned = flag.then_some(CosignedRecord { size: n.wrapping_add(1).into_size(), checkpoint: hash, manifest: hash });
         let name = |t: &TenantId| (t.clone(), text.clone());
@@ -145,20 +101,93 @@ proptest! {
             (StateKey::Tenant(tenant.clone()), Record::Tenant(TenantRecord { blind: hash.0, opaque: hash, disabled: flag, created: Time(n) })),
             (StateKey::Bundle(hash), Record::Bundle(BundleRecord { source: text.clone().into_bytes() })),
             (StateKey::RequestBucket(n), Record::RequestBucket(RequestBucketRecord { count: n, digest: hash })),
-            (StateKey::Outstanding(n), Record::Outstanding(outstanding)),
-            (StateKey::Budget(tenant.clone(), text.clone()), Record::Budget(BudgetRecord { window: n, reserved: n, spent: n })),
-            (StateKey::Rate(tenant.clone(), text.clone()), Record::Rate(RateRecord { credit: n, at: Time(n) })),
-            (StateKey::ExpiryBucket(n), Record::ExpiryBucket(ExpiryBucketRecord { rows: m })),
-            (StateKey::Expiry(n, m), Record::Expiry(ExpiryRecord { item: StateKey::EffectKey(tenant.clone(), hash) })),
-            (StateKey::EffectKey(tenant.clone(), hash), Record::EffectKey(EffectKeyRecord { seq: Seq(n), expires: Time(n) })),
-            (StateKey::ExpiryCursor, Record::ExpiryCursor(ExpiryCursorRecord { minute: n, row: m, newest: n, pending: n, tokens: Seq(n) })),
             (StateKey::RequestWindow, Record::RequestWindow(RequestWindowRecord { oldest: n, newest: n, count: n })),
             (StateKey::Request { bucket: n, tenant, principal: text, id }, Record::Request(request)),
         ];
-        for (key, record) in rows.into_iter().chain(control_rows(n, flag, hash)) {
+        for (key, record) in rows.into_iter().chain(control_rows(n, flag, hash)).chain(execution_rows(n, m, flag, hash)) {
             prop_assert_eq!(Record::decode(&key, &record.encode()).unwrap(), record);
         }
     }
+}
+
+fn request(n: u64, m: u32, flag: bool, hash: Hash, text: &str) -> RequestRecord {
+    let decided = DecidedRecord {
+        decision_id: text.to_owned(),
+        run_id: flag.then(|| text.to_owned()),
+        verdict: Verdict::Deny,
+        codes: vec![ReasonCode::RuleDenied, ReasonCode::PolicyError],
+        request_salt: hash.0,
+        terms: Box::new(DecisionTerms {
+            observe: flag,
+            token_expires: flag.then_some(Time(n)),
+            audience: flag.then(|| text.to_owned()),
+            constraints: vec![(text.to_owned(), text.to_owned())],
+            replacement: flag.then_some(hash),
+            ..DecisionTerms::nothing(Verdict::Allow)
+        }),
+    };
+    let ruled = RuledRecord {
+        seq: Seq(n),
+        event_id: text.to_owned(),
+        verdict: Verdict::Allow,
+        codes: vec![ReasonCode::Redeemed],
+        details: vec![(text.to_owned(), text.to_owned())],
+    };
+    RequestRecord {
+        content: hash,
+        first_seq: Seq(n),
+        count: m % 60,
+        order: n,
+        decided: flag.then_some(decided),
+        ruled: (!flag).then_some(ruled),
+    }
+}
+
+fn execution_rows(n: u64, m: u32, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
+    let (tenant, text) = (TenantId::new("ab").unwrap(), "some:name".to_owned());
+    let outstanding = OutstandingRecord {
+        tenant: tenant.clone(),
+        decision_id: text.clone(),
+        run_id: text.clone(),
+        subject: text.clone(),
+        chain: vec![text.clone()],
+        environment: text.clone(),
+        tool: text.clone(),
+        commitment: hash,
+        expires: Time(n),
+        audience: flag.then(|| text.clone()),
+        reserved: vec![Reservation { budget: text.clone(), amount: n }],
+        lease: flag.then(|| text.clone()),
+        effect: flag.then_some(hash),
+        obligations: vec![Obligation {
+            kind: text.clone(),
+            required: flag,
+            params: vec![(text.clone(), text.clone())],
+        }],
+        output_labels: Vec::new(),
+        mode: RunMode::Restricted,
+        depth: m,
+        children: m,
+        redeemed: flag.then(|| RedeemedRecord { redeemer: text.clone(), seq: Seq(n), time: Time(n) }),
+    };
+    vec![
+        (StateKey::Outstanding(n), Record::Outstanding(outstanding)),
+        (
+            StateKey::Budget(tenant.clone(), text.clone()),
+            Record::Budget(BudgetRecord { window: n, reserved: n, spent: n }),
+        ),
+        (StateKey::Rate(tenant.clone(), text.clone()), Record::Rate(RateRecord { credit: n, at: Time(n) })),
+        (StateKey::ExpiryBucket(n), Record::ExpiryBucket(ExpiryBucketRecord { rows: m })),
+        (StateKey::Expiry(n, m), Record::Expiry(ExpiryRecord { item: StateKey::EffectKey(tenant.clone(), hash) })),
+        (
+            StateKey::EffectKey(tenant.clone(), hash),
+            Record::EffectKey(EffectKeyRecord { seq: Seq(n), expires: Time(n) }),
+        ),
+        (
+            StateKey::ExpiryCursor,
+            Record::ExpiryCursor(ExpiryCursorRecord { minute: n, row: m, newest: n, pending: n, tokens: Seq(n) }),
+        ),
+    ]
 }
 
 fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
@@ -242,6 +271,25 @@ fn a_rolled_back_command_leaves_the_overlay_as_it_was() {
     assert_eq!((changes.len(), dropped.len()), (1, 0));
 }
 
+fn approval(id: &str, texts: &[String]) -> ApprovalRecord {
+    ApprovalRecord {
+        status: ApprovalStatus::Void,
+        decision: id.to_owned(),
+        subject: id.to_owned(),
+        chain: texts.to_vec(),
+        run_id: None,
+        environment: id.to_owned(),
+        tool: id.to_owned(),
+        policy: Hash([6; 32]),
+        roles: texts.to_vec(),
+        required: 2,
+        fields: texts.to_vec(),
+        expires: Time(7),
+        votes: vec![Vote { approver: id.to_owned(), roles: texts.to_vec() }],
+        conditions: texts.to_vec(),
+    }
+}
+
 fn granted(name: &str) -> Vec<(StateKey, Record)> {
     let (tenant, id, texts) = (TenantId::new("acme").unwrap(), name.to_owned(), vec![name.to_owned()]);
     let lease = |constraints| LeaseRecord {
@@ -281,22 +329,6 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
         request_id: RequestId::new(1, [7; 10]),
         modified: Some(vec![3]),
     };
-    let approval = ApprovalRecord {
-        status: ApprovalStatus::Void,
-        decision: id.clone(),
-        subject: id.clone(),
-        chain: texts.clone(),
-        run_id: None,
-        environment: id.clone(),
-        tool: id.clone(),
-        policy: Hash([6; 32]),
-        roles: texts.clone(),
-        required: 2,
-        fields: texts.clone(),
-        expires: Time(7),
-        votes: vec![Vote { approver: id.clone(), roles: texts.clone() }],
-        conditions: texts.clone(),
-    };
     let replaced = Some(ReplacedDecision { seq: Seq(8), decided });
     let lease_key = || StateKey::Lease(tenant.clone(), id.clone());
     vec![
@@ -307,7 +339,7 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
             StateKey::LeaseIndex(tenant.clone(), id.clone()),
             Record::LeaseIndex(LeaseIndexRecord { leases: texts.clone(), approvals: texts.clone() }),
         ),
-        (StateKey::Approval(tenant.clone(), id.clone()), Record::Approval(approval)),
+        (StateKey::Approval(tenant.clone(), id.clone()), Record::Approval(approval(&id, &texts))),
         (StateKey::PendingCall(tenant.clone(), id.clone()), Record::PendingCall(call)),
         (
             StateKey::DecisionStatus(tenant.clone(), id.clone()),
