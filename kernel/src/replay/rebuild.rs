@@ -109,7 +109,8 @@ fn root_of(window: &[Recorded]) -> usize {
         let same = recorded.entry.time == first.entry.time && recorded.entry.seq.0 == first.entry.seq.0 + at as u64;
         let of_call = recorded.entry.tenant == first.entry.tenant && recorded.entry.trace_id == first.entry.trace_id;
         match &recorded.body {
-            Some(EventBody::RunOpened(_) | EventBody::RunClosed(_)) if same && of_call => {}
+            Some(EventBody::RunOpened(_) | EventBody::RunClosed(_) | EventBody::ApprovalRequested(_))
+                if same && of_call => {}
             Some(EventBody::Decision(_) | EventBody::AgentMessage(_)) if same && of_call && at > 0 => return at,
             Some(EventBody::TenantCreated(created)) if at == 0 && created.named.is_none() => {}
             Some(EventBody::TenantCreated(created)) if same && at == 1 && created.named.is_some() => return at,
