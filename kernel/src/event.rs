@@ -19,7 +19,9 @@ pub use bodies::{
     BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, NamedTenant, ParentRun, PrincipalDisabled,
     PrincipalRegistered, RunCloseReason, RunClosed, RunOpened, TenantCreated,
 };
-pub use control::{KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, TenantConfigured, TenantDisabled};
+pub use control::{
+    KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, RuntimeRulesSet, TenantConfigured, TenantDisabled,
+};
 pub use decision::{PolicyDecision, ShownRules};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
@@ -177,6 +179,7 @@ event_bodies! {
     TenantDisabled(TenantDisabled),
     PrincipalEnabled(PrincipalEnabled),
     PayloadErased(PayloadErased),
+    RuntimeRulesSet(RuntimeRulesSet),
     KernelActivated(KernelActivated),
     AgentMessage(AgentMessageChecked),
     MemoryAccess(MemoryAccess),

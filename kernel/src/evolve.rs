@@ -59,6 +59,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::TenantConfigured(body) => control::configured(state, tenant, body),
         EventBody::TenantDisabled(body) => control::disabled(state, tenant, body),
         EventBody::PrincipalEnabled(body) => control::principal_enabled(state, tenant, body),
+        EventBody::RuntimeRulesSet(body) => control::runtime_set(state, event, body),
         EventBody::PayloadErased(body) => control::payload_erased(state, at, tenant, body),
         EventBody::KernelActivated(body) => control::kernel_activated(state, body),
         EventBody::MemoryAccess(body) => memory::accessed(state, at, event, body),

@@ -34,6 +34,8 @@ pub enum Purpose {
     RequestSalt,
     /// 16 bytes: the id of an implicit run.
     Run,
+    /// 32 bytes: wraps the data keys of the system's own payloads; drawn with the genesis.
+    SystemKey,
     /// 16 bytes: the id of a lease.
     Lease,
     /// 16 bytes: the id of an approval.
@@ -49,6 +51,7 @@ impl Purpose {
             Purpose::PayloadKey => "payload-key",
             Purpose::RequestSalt => "request-salt",
             Purpose::Run => "run",
+            Purpose::SystemKey => "system-key",
             Purpose::Lease => "lease",
             Purpose::Approval => "approval",
         }

@@ -8,13 +8,14 @@ mod record;
 use std::sync::Arc;
 
 use assent_ledger::hash::Hash;
+use assent_ledger::ids::TenantId;
 
 pub use keys::StateKey;
 pub use memory::MemoryState;
 pub use overlay::Overlay;
 pub use record::Record;
 
-use crate::bundle::CompiledBundle;
+use crate::bundle::{CompiledBundle, RuntimeRules};
 
 /// Changed records, by key; `None` removes.
 pub type Changes = Vec<(StateKey, Option<Arc<Record>>)>;
@@ -26,6 +27,14 @@ pub trait StateRead {
     fn get(&self, key: &StateKey) -> Option<Arc<Record>>;
     /// The compiled form of the bundle whose source the state holds under this hash.
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>>;
+    /// The compiled runtime layer of an environment, if it has one. Compiles; a store that is asked often keeps what it compiled,
+    /// by the record's bundle and hash.
+    fn runtime(&self, tenant: &TenantId, environment: &str) -> Option<Arc<RuntimeRules>> {
+        match self.get(&StateKey::RuntimeRules(tenant.clone(), environment.to_owned())).as_deref() {
+            Some(Record::RuntimeRules(record)) => compile_runtime(self, record),
+            _ => None,
+        }
+    }
 }
 
 /// What an event may change.
@@ -36,6 +45,12 @@ pub trait StateWrite: StateRead {
     fn delete(&mut self, key: StateKey);
     /// Forgets every request of a bucket, whose rows are too many to be named one by one.
     fn drop_requests(&mut self, bucket: u64);
+}
+
+/// Compiles a stored runtime layer with the bundle that it was accepted for: the same on every replica, whatever is active now.
+fn compile_runtime(state: &(impl StateRead + ?Sized), record: &keys::RuntimeRulesRecord) -> Option<Arc<RuntimeRules>> {
+    let bundle = state.bundle(&record.bundle)?;
+    crate::bundle::compile_runtime(&record.source, &bundle).ok().map(Arc::new)
 }
 
 /// Compiles a stored source. It compiled when it was offered, so that `None` means that it is not there.

@@ -3,7 +3,8 @@
 
 mod support;
 
-use assent_kernel::command::{Caller, CommandBody, ControlCommand, KillTarget, Role, TenantSettings};
+use assent_kernel::bundle::runtime_hash;
+use assent_kernel::command::{Caller, CommandBody, ControlCommand, KillTarget, OfferedSource, Role, TenantSettings};
 use assent_kernel::decide;
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode;
@@ -149,4 +150,72 @@ fn only_known_versions_are_activated() {
     }
     let Some(Record::Ledger(ledger)) = world.state.get(&StateKey::Ledger).as_deref().cloned() else { panic!() };
     assert_eq!(ledger.kernel_version, 1);
+}
+
+const RUNTIME: &str = "rules: [{id: stop-mail, match: {tool: mail.send}, decision: deny}]";
+
+fn runtime(of: &str, environment: &str, source: &str) -> CommandBody {
+    let (tenant, environment, source) = (tenant(of), environment.into(), source.as_bytes().to_vec());
+    control(ControlCommand::SetRuntimeRules { tenant, environment, source })
+}
+
+#[test]
+fn a_runtime_layer_is_compiled_before_it_is_recorded() {
+    let mut world = World::ready(8);
+    let layer = |world: &World, of: &str| world.state.runtime(&tenant(of), "prod").map(|rules| rules.hash());
+    assert_eq!(world.refused(admin("acme"), runtime("acme", "test", RUNTIME)), Refusal::BundleNotOffered);
+    assert_eq!(world.refused(admin("acme"), runtime("zeta", "prod", RUNTIME)), Refusal::OtherTenant);
+    assert_eq!(world.refused(admin("acme"), runtime("acme", "prod", "rules: []")), Refusal::Unchanged);
+    for broken in [
+        "",
+        "rules: [",
+        "name: x",
+        &RUNTIME.replace("mail.send", "no.tool"),
+        &RUNTIME.replace("stop-mail", "allow-rest"),
+    ] {
+        let refusal = world.refused(admin("acme"), runtime("acme", "prod", broken));
+        assert!(matches!(refusal, Refusal::BundleInvalid { .. }), "{broken:?}: {refusal}");
+    }
+    world.must(admin("acme"), runtime("acme", "prod", RUNTIME));
+    assert_eq!(layer(&world, "acme"), Some(runtime_hash(RUNTIME.as_bytes())));
+    assert_eq!(layer(&world, "zeta"), None);
+    assert_eq!(world.refused(operator(), runtime("acme", "prod", RUNTIME)), Refusal::Unchanged);
+    world.through_snapshot();
+    assert_eq!(layer(&world, "acme"), Some(runtime_hash(RUNTIME.as_bytes())));
+    world.must(admin("acme"), runtime("acme", "prod", "rules: []"));
+    assert_eq!(layer(&world, "acme"), None);
+}
+
+#[test]
+fn a_baseline_is_the_operators() {
+    let mut world = World::ready(9);
+    let offer = || {
+        let source = BUNDLE.replace("name: support", "name: baseline").into_bytes();
+        CommandBody::OfferBundle(OfferedSource { tenant: tenant("-"), source })
+    };
+    let hash = assent_kernel::bundle::bundle_hash(BUNDLE.replace("name: support", "name: baseline").as_bytes());
+    let activate = |of: &str, environment: &str| CommandBody::ActivateBundle {
+        tenant: tenant(of),
+        environment: environment.into(),
+        bundle_hash: hash,
+    };
+    assert_eq!(world.refused(admin("acme"), offer()), Refusal::OtherTenant);
+    world.must(operator(), offer());
+    assert_eq!(world.refused(operator(), activate("acme", "prod")), Refusal::BundleNotOffered);
+    assert_eq!(world.refused(operator(), activate("acme", "*")).number(), 10, "only a baseline holds everywhere");
+    world.must(operator(), activate("-", "prod"));
+    world.must(operator(), activate("-", "*"));
+    let key = StateKey::ActiveBundle(tenant("-"), "*".into());
+    let Some(Record::ActiveBundle(active)) = world.state.get(&key).as_deref().cloned() else { panic!() };
+    assert_eq!(active.bundle, hash);
+}
+
+#[test]
+fn the_system_has_a_key_for_its_payloads_from_the_genesis_on() {
+    let mut world = World::new(10);
+    let command = world.command(operator(), CommandBody::Genesis(Box::new(genesis())));
+    let applied = world.apply(vec![command]);
+    let names: Vec<&str> = applied.tenant_keys.iter().map(|(tenant, _)| tenant.as_str()).collect();
+    assert_eq!(names, ["-"]);
+    assert_ne!(applied.tenant_keys[0].1, [0; 32]);
 }

@@ -55,6 +55,15 @@ pub enum ControlCommand {
         /// The nodes that said that they know it.
         supports: Vec<NodeId>,
     },
+    /// Sets the rules that are asked before those of the active bundle. Operator or the tenant's admin.
+    SetRuntimeRules {
+        /// The tenant.
+        tenant: TenantId,
+        /// The environment.
+        environment: String,
+        /// The YAML source; one without rules takes the layer away.
+        source: Vec<u8>,
+    },
     /// Lets a disabled subject act again. Operator or the tenant's admin.
     EnablePrincipal {
         /// The tenant.
@@ -145,6 +154,7 @@ impl ControlCommand {
             ControlCommand::SetTenantDisabled { .. } => 35,
             ControlCommand::KillSwitch { .. } => 38,
             ControlCommand::ActivateKernelVersion { .. } => 40,
+            ControlCommand::SetRuntimeRules { .. } => 41,
             ControlCommand::EnablePrincipal { .. } => 42,
         }
     }
@@ -157,6 +167,7 @@ impl ControlCommand {
             ControlCommand::SetTenantDisabled { .. } => "disable-tenant",
             ControlCommand::KillSwitch { .. } => "kill-switch",
             ControlCommand::ActivateKernelVersion { .. } => "activate-kernel-version",
+            ControlCommand::SetRuntimeRules { .. } => "set-runtime-rules",
             ControlCommand::EnablePrincipal { .. } => "enable-principal",
         }
     }
@@ -170,6 +181,7 @@ impl ControlCommand {
             ControlCommand::ErasePayload { .. }
             | ControlCommand::ConfigureTenant { .. }
             | ControlCommand::KillSwitch { .. }
+            | ControlCommand::SetRuntimeRules { .. }
             | ControlCommand::EnablePrincipal { .. } => &[Role::Operator, Role::TenantAdmin],
         }
     }
@@ -181,6 +193,7 @@ impl ControlCommand {
             | ControlCommand::ConfigureTenant { tenant, .. }
             | ControlCommand::SetTenantDisabled { tenant, .. }
             | ControlCommand::KillSwitch { tenant, .. }
+            | ControlCommand::SetRuntimeRules { tenant, .. }
             | ControlCommand::EnablePrincipal { tenant, .. } => Some(tenant),
             ControlCommand::ActivateKernelVersion { .. } => None,
         }
@@ -199,6 +212,10 @@ impl ControlCommand {
             }
             ControlCommand::ErasePayload { justification, .. } => admit::payload("justification", justification),
             ControlCommand::EnablePrincipal { subject, .. } => admit::subject("subject", subject),
+            ControlCommand::SetRuntimeRules { environment, source, .. } => {
+                admit::name("environment", environment)?;
+                admit::payload("source", source)
+            }
             ControlCommand::ActivateKernelVersion { supports, .. } if supports.len() > MEMBERS_MAX => {
                 Err(Refusal::Malformed { field: "supports", expected: "a list of at most 64 nodes" })
             }
@@ -231,6 +248,10 @@ impl ControlCommand {
                 w.count(supports.len());
                 supports.iter().for_each(|node| w.u64(node.0));
             }
+            ControlCommand::SetRuntimeRules { environment, source, .. } => {
+                w.text(environment);
+                w.bytes(source);
+            }
             ControlCommand::EnablePrincipal { subject, .. } => w.text(subject),
         }
     }
@@ -260,6 +281,11 @@ impl ControlCommand {
                     (0..count).map(|_| r.u64("a node").map(NodeId)).collect();
                 ControlCommand::ActivateKernelVersion { version, supports: supports? }
             }
+            41 => ControlCommand::SetRuntimeRules {
+                tenant: r.tenant(what)?,
+                environment: r.text("the environment", NAME_BYTES_MAX)?,
+                source: r.bytes("the source", PAYLOAD_BYTES_MAX)?.to_vec(),
+            },
             42 => ControlCommand::EnablePrincipal {
                 tenant: r.tenant(what)?,
                 subject: r.text("the subject", SUBJECT_BYTES_MAX)?,

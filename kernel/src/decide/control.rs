@@ -3,7 +3,7 @@
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{NodeId, Seq, TenantId};
 
-use super::{Context, ledger};
+use super::{Context, ledger, policy};
 use crate::command::{ControlCommand, KillTarget, TenantSettings};
 use crate::event::{
     Event, EventBody, JUSTIFICATION_ROLE, KernelActivated, KillSwitchSet, PayloadErased, PayloadIntent,
@@ -45,6 +45,9 @@ pub(super) fn control<S: StateRead>(ctx: &Context<'_, S>, asked: &ControlCommand
         }
         ControlCommand::ActivateKernelVersion { version, supports } => activate(ctx, *version, supports),
         ControlCommand::EnablePrincipal { tenant, subject } => enable(ctx, tenant, subject),
+        ControlCommand::SetRuntimeRules { tenant, environment, source } => {
+            policy::set_runtime(ctx, tenant, environment, source)
+        }
     }
 }
 

@@ -55,6 +55,6 @@ pub(super) fn revoke<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, name
 }
 
 /// The system tenant needs no record; whoever may act in it was found to be its operator.
-fn require_tenant<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId) -> Result<(), Refusal> {
+pub(super) fn require_tenant<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId) -> Result<(), Refusal> {
     if tenant.is_system() { Ok(()) } else { ctx.enabled_tenant(tenant).map(|_| ()) }
 }

@@ -155,6 +155,47 @@ impl PayloadErased {
     }
 }
 
+/// These rules are asked before those of the active bundle from now on; their source is the event's payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeRulesSet {
+    /// The bundle that they were compiled for.
+    pub bundle: Hash,
+    /// The environment.
+    pub environment: String,
+    /// How many rules there are; with none, the layer is gone.
+    pub rules: u32,
+    /// The source's hash.
+    pub runtime: Hash,
+}
+
+impl RuntimeRulesSet {
+    /// The entry type.
+    pub const KIND: &'static str = "assent.bundle.runtime";
+
+    /// The body as JSON.
+    pub fn to_value(&self) -> Value {
+        Value::map([
+            ("bundle", Value::from(self.bundle)),
+            ("environment", Value::str(&*self.environment)),
+            ("rules", Value::from(self.rules)),
+            ("runtime", Value::from(self.runtime)),
+        ])
+    }
+
+    /// Reads the body strictly.
+    pub fn from_value(value: &Value) -> Result<Self, BodyError> {
+        let mut fields = Fields::of(value, "the runtime rules")?;
+        let body = RuntimeRulesSet {
+            bundle: fields.hash("bundle")?,
+            environment: fields.text("environment")?,
+            rules: fields.read("rules", "an integer below 2^32", |v| u32::try_from(v.as_int()?).ok())?,
+            runtime: fields.hash("runtime")?,
+        };
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
 /// Another version of the kernel decides from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelActivated {

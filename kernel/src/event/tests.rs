@@ -53,6 +53,7 @@ fn bodies() -> Vec<EventBody> {
         KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),
         TenantDisabled { disabled: true }.into(),
+        RuntimeRulesSet { bundle: hash, environment: "prod".into(), rules: 3, runtime: hash }.into(),
         message().into(),
         memory().into(),
         AgentKeyRegistered { key_id: "k".into(), public_key: key(), subject: "s".into() }.into(),

@@ -3,9 +3,13 @@
 use assent_ledger::ids::TenantId;
 
 use super::EntryFacts;
-use crate::event::{KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, TenantConfigured, TenantDisabled};
+use crate::event::{
+    BUNDLE_ROLE, Event, KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, RuntimeRulesSet,
+    TenantConfigured, TenantDisabled,
+};
 use crate::state::keys::{
-    ErasedPayloadRecord, KillSwitchRecord, LedgerRecord, PrincipalRecord, TenantRecord, TenantSettingsRecord,
+    ErasedPayloadRecord, KillSwitchRecord, LedgerRecord, PrincipalRecord, RuntimeRulesRecord, TenantRecord,
+    TenantSettingsRecord,
 };
 use crate::state::{Record, StateKey, StateWrite};
 
@@ -49,5 +53,16 @@ pub(super) fn kernel_activated(state: &mut impl StateWrite, body: &KernelActivat
     if let Some(Record::Ledger(known)) = state.get(&StateKey::Ledger).as_deref() {
         let record = LedgerRecord { kernel_version: body.version, ..known.clone() };
         state.put(StateKey::Ledger, Record::Ledger(record));
+    }
+}
+
+pub(super) fn runtime_set(state: &mut impl StateWrite, event: &Event, body: &RuntimeRulesSet) {
+    let key = StateKey::RuntimeRules(event.tenant.clone(), body.environment.clone());
+    match event.payloads.iter().find(|payload| payload.role == BUNDLE_ROLE) {
+        Some(source) if body.rules > 0 => {
+            let record = RuntimeRulesRecord { bundle: body.bundle, hash: body.runtime, source: source.bytes.clone() };
+            state.put(key, Record::RuntimeRules(record));
+        }
+        _ => state.delete(key),
     }
 }

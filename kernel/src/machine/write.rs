@@ -63,8 +63,16 @@ impl Machine {
         let outcome = idempotency::Outcome { first_seq, count, decided, ruled };
         idempotency::remember(overlay, command, now, outcome);
         self.take_in(draft, events, progress);
-        if let CommandBody::CreateTenant(new) = &command.body {
-            progress.batch.tenant_keys.push((new.tenant.clone(), new.tenant_key));
+        match &command.body {
+            CommandBody::CreateTenant(new) => {
+                progress.batch.tenant_keys.push((new.tenant.clone(), new.tenant_key));
+            }
+            // The system's own payloads (the sources of baselines) need a key too.
+            CommandBody::Genesis(_) => {
+                let key = command.stamp.derive(Purpose::SystemKey, 0);
+                progress.batch.tenant_keys.push((TenantId::system(), key));
+            }
+            _ => {}
         }
         Ok(answer)
     }

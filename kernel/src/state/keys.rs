@@ -34,6 +34,7 @@ mod request;
 mod request_bucket;
 mod request_window;
 mod run;
+mod runtime_rules;
 mod subject_state;
 mod tenant;
 mod tenant_settings;
@@ -71,6 +72,7 @@ pub use request::RequestRecord;
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
+pub use runtime_rules::RuntimeRulesRecord;
 pub use subject_state::{InboxLabel, SubjectStateRecord};
 pub use tenant::TenantRecord;
 pub use tenant_settings::TenantSettingsRecord;
@@ -126,6 +128,8 @@ pub enum StateKey {
     },
     /// What holds for all runs of a subject.
     SubjectState(TenantId, String),
+    /// The rules that are asked before those of the bundle in an environment.
+    RuntimeRules(TenantId, String),
     /// Something about memory, by `MemoryKey::text`.
     Memory(TenantId, String),
     /// A nonce that was used, by `pair_text` of sender and nonce.
@@ -180,6 +184,7 @@ const BUNDLE: u8 = 18;
 const REQUEST_BUCKET: u8 = 20;
 const REQUEST: u8 = 21;
 const MEMORY: u8 = 34;
+const RUNTIME_RULES: u8 = 38;
 const MESSAGE_NONCE: u8 = 35;
 const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
@@ -219,6 +224,7 @@ impl StateKey {
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
             StateKey::Request { .. } => REQUEST,
             StateKey::Memory(..) => MEMORY,
+            StateKey::RuntimeRules(..) => RUNTIME_RULES,
             StateKey::MessageNonce(..) => MESSAGE_NONCE,
             StateKey::AgentKey(..) => AGENT_KEY,
             StateKey::KillSwitch(..) => KILL_SWITCH,
@@ -263,6 +269,7 @@ impl StateKey {
             | StateKey::ActiveBundle(tenant, text)
             | StateKey::KillSwitch(tenant, text)
             | StateKey::Memory(tenant, text)
+            | StateKey::RuntimeRules(tenant, text)
             | StateKey::MessageNonce(tenant, text)
             | StateKey::AgentKey(tenant, text)
             | StateKey::Lease(tenant, text)
@@ -320,6 +327,7 @@ impl StateKey {
             BUNDLE => StateKey::Bundle(r.hash("a bundle")?),
             REQUEST_BUCKET => StateKey::RequestBucket(r.u64("a bucket")?),
             REQUEST => read_request(&mut r)?,
+            RUNTIME_RULES => StateKey::RuntimeRules(read_tenant(&mut r)?, read_name(&mut r)?),
             MEMORY => StateKey::Memory(read_tenant(&mut r)?, read_name(&mut r)?),
             MESSAGE_NONCE => StateKey::MessageNonce(read_tenant(&mut r)?, read_name(&mut r)?),
             AGENT_KEY => StateKey::AgentKey(read_tenant(&mut r)?, read_name(&mut r)?),

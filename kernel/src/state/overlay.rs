@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assent_ledger::hash::Hash;
+use assent_ledger::ids::TenantId;
 
-use super::{Changes, Record, StateKey, StateRead, StateWrite, compile_stored};
-use crate::bundle::CompiledBundle;
+use super::{Changes, Record, StateKey, StateRead, StateWrite, compile_runtime, compile_stored};
+use crate::bundle::{CompiledBundle, RuntimeRules};
 
 /// A view of `base` with changes. Either all changes of a command stay or none: `savepoint`, then `rollback` to undo.
 pub struct Overlay<'a, S: StateRead> {
@@ -21,6 +22,8 @@ pub struct Overlay<'a, S: StateRead> {
     unhashed: BTreeSet<StateKey>,
     /// Bundles whose source was written in this batch. A cache: what it holds follows from `writes`.
     compiled: RefCell<BTreeMap<Hash, Option<Arc<CompiledBundle>>>>,
+    /// Runtime layers that this batch has asked for, by bundle and source. A cache too.
+    runtimes: RefCell<BTreeMap<(Hash, Hash), Option<Arc<RuntimeRules>>>>,
 }
 
 impl<'a, S: StateRead> Overlay<'a, S> {
@@ -34,6 +37,7 @@ impl<'a, S: StateRead> Overlay<'a, S> {
             dropped_at_savepoint: 0,
             unhashed: BTreeSet::new(),
             compiled: RefCell::new(BTreeMap::new()),
+            runtimes: RefCell::new(BTreeMap::new()),
         }
     }
 
@@ -89,6 +93,17 @@ impl<S: StateRead> StateRead for Overlay<'_, S> {
             }
             None => self.base.bundle(hash),
         }
+    }
+
+    fn runtime(&self, tenant: &TenantId, environment: &str) -> Option<Arc<RuntimeRules>> {
+        let key = StateKey::RuntimeRules(tenant.clone(), environment.to_owned());
+        let Some(Record::RuntimeRules(record)) = self.get(&key).as_deref().cloned() else { return None };
+        let (bundle, hash) = (record.bundle, record.hash);
+        let compile = || match self.writes.get(&key) {
+            Some(_) => compile_runtime(self, &record),
+            None => self.base.runtime(tenant, environment),
+        };
+        self.runtimes.borrow_mut().entry((bundle, hash)).or_insert_with(compile).clone()
     }
 }
 

@@ -6,7 +6,7 @@ use super::keys::{
     ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord,
     LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord, OutstandingRecord, PendingCall,
     PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord,
-    StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
+    RuntimeRulesRecord, StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -72,6 +72,7 @@ records! {
     Bundle(BundleRecord) for (StateKey::Bundle(_));
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
     Request(RequestRecord) for (StateKey::Request { .. });
+    RuntimeRules(RuntimeRulesRecord) for (StateKey::RuntimeRules(..));
     Memory(MemoryRecord) for (StateKey::Memory(..));
     MessageNonce(MessageNonceRecord) for (StateKey::MessageNonce(..));
     AgentKey(AgentKeyRecord) for (StateKey::AgentKey(..));

@@ -41,6 +41,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Memory(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::RuntimeRules(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::MessageNonce(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::AgentKey(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
@@ -216,6 +217,7 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
         expires: Time(n),
     });
     let mark = MemoryRecord::Quarantine(Time(n));
+    let runtime = RuntimeRulesRecord { bundle: hash, hash, source: b"rules: []".to_vec() };
     let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
     vec![
@@ -223,6 +225,7 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
         (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),
         (StateKey::Memory(tenant(), MemoryKey::Entry("e", "n", "k").text()), Record::Memory(entry)),
+        (StateKey::RuntimeRules(tenant(), "prod".into()), Record::RuntimeRules(runtime)),
         (StateKey::Memory(tenant(), MemoryKey::Query("q").text()), Record::Memory(query)),
         (StateKey::Memory(tenant(), MemoryKey::Quarantine("e", "n", "k").text()), Record::Memory(mark)),
         (StateKey::AgentKey(tenant(), pair_text("s", "k")), Record::AgentKey(key)),

@@ -12,16 +12,23 @@ use assent_ledger::keys::SecretKey;
 
 use super::{Dice, SECOND, SUBJECTS, World, origin, tenant};
 
+/// A runtime layer that denies one tool.
+pub const RUNTIME: &str = "rules: [{id: stop-mail, match: {tool: mail.send}, decision: deny}]";
+
 /// Control commands; what would stop everything is rare and soon taken back.
 pub fn random_control(dice: &mut Dice, of: &str, other: &str) -> ControlCommand {
     let tenant = tenant(of);
     let often_off = dice.below(4) == 0;
-    match dice.below(7) {
+    match dice.below(9) {
         0 => ControlCommand::SetTenantDisabled { tenant, disabled: often_off && of == "newco" },
         1 => ControlCommand::EnablePrincipal { tenant, subject: other.into() },
         2 => {
             let settings = TenantSettings { observe: dice.below(3) == 0, require_attested: often_off };
             ControlCommand::ConfigureTenant { tenant, settings }
+        }
+        7 => {
+            let source = dice.pick(&[RUNTIME, RUNTIME, "rules: []", "rules: ["]).as_bytes().to_vec();
+            ControlCommand::SetRuntimeRules { tenant, environment: "prod".into(), source }
         }
         3 => ControlCommand::ErasePayload {
             tenant,
