@@ -10,17 +10,17 @@ use assent_kernel::command::{
     CallerBudgets, CommandBody, Complete, Completion, ControlCommand, Evaluate, ExecutionCommand, Fulfilled,
     GrantCommand, GrantTerms, KillTarget, OfferedSource, Redeem, Usage,
 };
-use assent_kernel::decide::request_hash;
+use assent_kernel::decide::{ChargedCall, charges, request_hash};
 use assent_kernel::event::{EventBody, ToolResponse};
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode::{self, *};
 use assent_kernel::refusal::Refusal;
 use assent_kernel::replay::Recorded;
 use assent_kernel::state::keys::{BudgetRecord, OutstandingRecord, RunRecord};
-use assent_kernel::state::{Record, StateKey, StateRead};
+use assent_kernel::state::{MemoryState, Record, StateKey, StateRead};
 use assent_kernel::verdict::Verdict;
 use assent_ledger::hash::{Hash, sha256};
-use assent_ledger::ids::Seq;
+use assent_ledger::ids::{Seq, Time};
 use support::*;
 
 const SPEND: &str = r"
@@ -404,6 +404,45 @@ fn budgets_are_exact_under_random_sequences() {
         let left = world.state.records().filter(|(key, _)| matches!(key, StateKey::Outstanding(_))).count();
         assert_eq!(left, open.len());
     }
+}
+
+#[test]
+fn everybody_in_a_chain_is_charged_once() {
+    let more = "  - {id: own, unit: calls, limit: 9}\n  - {id: cost, scope: run, unit: cost_micro_usd, limit: 9, per: run}\nrates:";
+    let bundle = assent_kernel::bundle::compile(SPEND.replace("rates:", more).as_bytes()).unwrap();
+    let chain = ["agent-2".to_owned(), "somebody-else".to_owned(), "agent-1".to_owned()];
+    let (of, caller) = (tenant("acme"), CallerBudgets::default());
+    let call = ChargedCall {
+        tenant: &of,
+        environment: "prod",
+        run_id: "run-1",
+        subject: "agent-1",
+        chain: &chain,
+        tool: bundle.tool("pay").unwrap(),
+        usage: Usage { tokens: 3, cost_micro_usd: 0 },
+        caller: &caller,
+    };
+    let charged = charges(&MemoryState::new(), Time(START_MICROS), &bundle, &call);
+    let texts: Vec<_> = charged.reserved.iter().map(|r| (parse_budget(&r.budget).unwrap().key, r.amount)).collect();
+    assert_eq!(
+        texts,
+        [
+            ("prod|few|principal:agent-1|day|calls", 1),
+            ("prod|few|principal:agent-2|day|calls", 1),
+            ("prod|few|principal:somebody-else|day|calls", 1),
+            ("prod|tokens|tenant|ever|tokens", 10),
+            ("prod|other|tenant|ever|calls", 1),
+            ("prod|own|principal:agent-1|ever|calls", 1),
+            ("prod|own|principal:agent-2|ever|calls", 1),
+            ("prod|own|principal:somebody-else|ever|calls", 1),
+            ("prod|cost|run:run-1|run|cost_micro_usd", 0),
+        ]
+    );
+    assert_eq!(charged.rates.len(), 3);
+    assert_eq!(charged.exceeded, Some(BudgetExceeded), "somebody in the chain has nothing left");
+    let alone = ChargedCall { chain: &[], ..call };
+    let charged = charges(&MemoryState::new(), Time(START_MICROS), &bundle, &alone);
+    assert_eq!((charged.exceeded, charged.reserved.len()), (None, 4));
 }
 
 #[test]
