@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use assent_kernel::bundle::opa::{MEMBERS_MAX, UNPACKED_BYTES_MAX, unpack};
-use assent_kernel::bundle::{Call, CompiledBundle, NoFacts, Outcome, compile};
+use assent_kernel::bundle::{Call, CompiledBundle, NoFacts, Outcome, compile, diff};
 use assent_kernel::reason::ReasonCode;
 use assent_kernel::value::{self, Object, Value};
 use assent_kernel::verdict::Verdict;
@@ -274,4 +274,17 @@ fn signatures_are_verified_with_the_key_and_refused_without() {
     assert!(refused(&signed(&whole(), &key, "none", ""), &public).contains("EdDSA"));
     assert!(refused(&signed(&whole(), &key, "EdDSA", "/mail.rego"), &public).contains("not the file that was signed"));
     assert!(refused(&signed(&whole(), &key, "EdDSA", "extra"), &public).contains("not covered"));
+}
+
+#[test]
+fn archives_are_compared_member_by_member() {
+    let old = archive(&whole());
+    let mut members = whole();
+    let data = DATA.replace("100", "101");
+    members[1].1 = Box::leak(data.into_boxed_str());
+    members[2].1 = Box::leak(format!("{MAIL}\n").into_boxed_str());
+    members[5].1 = Box::leak(OWN.replace("class: email\n    actions", "class: mail\n    actions").into_boxed_str());
+    let changes: Vec<String> = diff(&old, &archive(&members)).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["files: changed data", "files: changed mail.rego", "tools: changed send_email (class)"]);
+    assert!(diff(&old, &old).unwrap().is_empty());
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::compile;
 use super::error::{BundleError, Diagnostics};
+use super::opa;
 use super::source::{self, Node, NodeKind};
 use crate::value::Value;
 
@@ -28,7 +29,8 @@ pub enum ChangeKind {
 /// One difference between two bundles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
-    /// The section: `tools`, `principals`, `capabilities`, `contract`, `rules`, or `bundle` for single settings.
+    /// The section: `tools`, `principals`, `capabilities`, `contract`, `rules`, `files` for the modules and the data of an archive,
+    /// or `bundle` for single settings.
     pub section: &'static str,
     /// The item: its name, subject, id or key.
     pub item: String,
@@ -83,7 +85,8 @@ impl Parts {
     fn read(source: &[u8]) -> Result<Parts, Vec<BundleError>> {
         let bundle = compile(source)?;
         let mut d = Diagnostics::default();
-        let root = source::parse(source, &mut d).ok_or(d.errors)?;
+        let opened = opa::open(source)?;
+        let root = source::parse(&opened.yaml, &mut d).ok_or(d.errors)?;
         let mut sections: BTreeMap<&'static str, BTreeMap<String, Item>> =
             NAMED.iter().map(|(section, _)| (*section, BTreeMap::new())).collect();
         let mut capabilities = BTreeMap::new();
@@ -106,6 +109,14 @@ impl Parts {
                 }
             }
         }
+        let text = |text: &str| Item::from([(String::new(), text.as_bytes().to_vec())]);
+        let mut files: BTreeMap<String, Item> =
+            opened.files.modules.iter().map(|(name, source)| (name.clone(), text(source))).collect();
+        if let Some(data) = opened.files.data {
+            let bytes = Value::Object(data).canonical_bytes();
+            files.insert("data".to_owned(), Item::from([(String::new(), bytes)]));
+        }
+        sections.insert("files", files);
         sections.insert("capabilities", capabilities);
         sections.insert("bundle", settings);
         let order = bundle.rules.iter().map(|rule| rule.id.to_string()).collect();
