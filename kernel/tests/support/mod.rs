@@ -4,6 +4,7 @@
 pub mod archive;
 mod execution;
 mod random;
+pub mod spending;
 
 use assent_kernel::command::{
     Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
