@@ -7,6 +7,7 @@
 
 mod decision;
 mod evidence;
+mod hitl;
 mod json;
 mod ledger_event;
 mod message;
@@ -17,6 +18,7 @@ mod response;
 
 pub use decision::{policy_decision_record, request_hash_of};
 pub use evidence::Evidence;
+pub use hitl::hitl_decision_record;
 pub use json::Json;
 pub use ledger_event::ledger_event;
 pub use message::agent_message_envelope;

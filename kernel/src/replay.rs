@@ -35,7 +35,7 @@ use crate::refusal::Refusal;
 use crate::stamp::Stamp;
 use crate::state::StateRead;
 use compare::{Renames, differs, first_difference};
-use rebuild::Shown;
+use rebuild::{Rebuilt, Shown, rebuild};
 use recorded::computed_form;
 use walk::{Step, Visitor};
 
@@ -80,7 +80,11 @@ impl<F: FnMut(Finding), P: Payloads> Visitor<P> for Replay<F> {
     fn command(&mut self, step: &Step<'_, P>, root: usize, command: &Command) -> usize {
         self.summary.commands += 1;
         self.summary.decisions += u64::from(matches!(command.body, CommandBody::Evaluate(_)));
-        let Again { entries, found } = again(step, root, command);
+        let Again { entries, found } = match again(step, root, command) {
+            // Commands may have the same time: the first entry may be one of its own.
+            Again { found: Some(found), entries } => alone(step, root).unwrap_or(Again { found: Some(found), entries }),
+            agreed => agreed,
+        };
         if let Some((at, found)) = found {
             self.found(step, at, found);
         }
@@ -142,6 +146,15 @@ fn again<P: Payloads>(step: &Step<'_, P>, root: usize, command: &Command) -> Aga
         // Request ids are not looked up, so that nothing repeats.
         (Ok(_), Ok(_)) => Again { entries: root + 1, found: Some((root, Found::Unexplained)) },
     }
+}
+
+/// The first entry as a command of its own, when it was taken for a part of the one at `root`; nothing unless it agrees.
+fn alone<P: Payloads>(step: &Step<'_, P>, root: usize) -> Option<Again> {
+    let first = step.window.get(..1).filter(|_| root > 0)?;
+    let Rebuilt::Command { root: 0, command } = rebuild(first, step.whole, step.state, step.payloads) else {
+        return None;
+    };
+    Some(again(step, 0, &command)).filter(|again| again.found.is_none())
 }
 
 /// One decision under one seed. A kernel that failed then must fail now.

@@ -2,6 +2,7 @@
 //! the record and is not needed: `compare` takes it as it stands.
 
 mod execution;
+mod grants;
 mod messages;
 
 pub(super) use execution::Shown;
@@ -16,8 +17,8 @@ use crate::command::{
     OfferedSource, RequestId, Role, RunRequest,
 };
 use crate::event::{
-    BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept, INPUT_ROLE, JUSTIFICATION_ROLE,
-    PolicyDecision, RunCloseReason,
+    ApprovalRequested, ApprovalVoid, BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept,
+    INPUT_ROLE, JUSTIFICATION_ROLE, PolicyDecision, RunCloseReason, RunClosed, RunOpened,
 };
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::stamp::Stamp;
@@ -54,6 +55,16 @@ const EXPIRED: [&str; 5] = [
     ExpirySwept::KIND,
 ];
 
+/// Entries that a call makes before its own: what it does to its run, and the approval that it asks for.
+const BEFORE: [&str; 6] = [
+    RunOpened::KIND,
+    RunClosed::KIND,
+    ApprovalRequested::KIND,
+    ApprovalVoid::KIND,
+    "assent.run.mode",
+    "assent.orchestration.adjusted",
+];
+
 /// Reads the command of the entries at the front of `window`, which is never empty. `whole` says that no tenant's entries were left
 /// out so far.
 pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, payloads: &impl Payloads) -> Rebuilt {
@@ -80,6 +91,13 @@ pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, 
         EventBody::BundleOffered(_) => offer(recorded, payloads),
         EventBody::ToolRequest(body) => Ok(execution::redeem(body)),
         EventBody::ToolResponse(body) => Ok(execution::complete(recorded, body, payloads)),
+        EventBody::CapabilityGranted(body) => grants::request(recorded, &body.ruled, payloads),
+        EventBody::CapabilityDelegated(body) => {
+            grants::delegation(recorded, body, opens_implicit(window, root), payloads)
+        }
+        EventBody::CapabilityRevoked(body) => Ok(grants::revocation(recorded, body, payloads)),
+        EventBody::HitlDecision(body) => grants::answer(recorded, body, payloads),
+        EventBody::ApprovalRequested(_) | EventBody::ApprovalVoid(_) => return Rebuilt::Follows,
         EventBody::AgentMessage(_) => messages::message(recorded, payloads),
         EventBody::AgentKeyRegistered(body) => Ok(messages::registered(recorded, body)),
         EventBody::AgentKeyRotated(body) => Ok(messages::rotated(recorded, body)),
@@ -109,9 +127,14 @@ fn root_of(window: &[Recorded]) -> usize {
         let same = recorded.entry.time == first.entry.time && recorded.entry.seq.0 == first.entry.seq.0 + at as u64;
         let of_call = recorded.entry.tenant == first.entry.tenant && recorded.entry.trace_id == first.entry.trace_id;
         match &recorded.body {
-            Some(EventBody::RunOpened(_) | EventBody::RunClosed(_) | EventBody::ApprovalRequested(_))
-                if same && of_call => {}
-            Some(EventBody::Decision(_) | EventBody::AgentMessage(_)) if same && of_call && at > 0 => return at,
+            Some(_) if same && of_call && BEFORE.contains(&recorded.entry.kind.as_str()) => {}
+            Some(
+                EventBody::Decision(_)
+                | EventBody::AgentMessage(_)
+                | EventBody::MemoryAccess(_)
+                | EventBody::CapabilityGranted(_)
+                | EventBody::CapabilityDelegated(_),
+            ) if same && of_call && at > 0 => return at,
             Some(EventBody::TenantCreated(created)) if at == 0 && created.named.is_none() => {}
             Some(EventBody::TenantCreated(created)) if same && at == 1 && created.named.is_some() => return at,
             _ => return 0,
@@ -139,8 +162,7 @@ fn call(
     let recorded = window.get(root).ok_or(Why::UnknownType)?;
     let inputs = bytes(recorded, INPUT_ROLE, payloads)?;
     let content_type = recorded.entry.payloads.iter().find(|payload| payload.role == INPUT_ROLE);
-    let before = window.get(..root).unwrap_or_default();
-    let implicit = before.iter().any(|r| matches!(&r.body, Some(EventBody::RunOpened(body)) if body.implicit));
+    let implicit = opens_implicit(window, root);
     let run_id = recorded.entry.run_id.clone().filter(|_| !implicit);
     let asserted = decision.subject.clone().filter(|_| !decision.attested);
     let context = match recorded.commitment(CONTEXT_ROLE) {
@@ -159,6 +181,12 @@ fn call(
         inputs,
         context: Box::new(context),
     })
+}
+
+/// Whether an implicit run was opened for the entry at `root`.
+fn opens_implicit(window: &[Recorded], root: usize) -> bool {
+    let before = window.get(..root).unwrap_or_default();
+    before.iter().any(|recorded| matches!(&recorded.body, Some(EventBody::RunOpened(body)) if body.implicit))
 }
 
 fn offer(recorded: &Recorded, payloads: &impl Payloads) -> Result<CommandBody, Why> {
@@ -306,6 +334,9 @@ fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Co
         _ => true,
     };
     let mut caller = caller(recorded, attested, state);
+    if let Some(EventBody::HitlDecision(answer)) = &recorded.body {
+        caller.role = grants::role_of_approver(answer);
+    }
     if let Some(redeemer) = redeemer {
         caller.credential.clone_from(redeemer);
     }

@@ -9,7 +9,7 @@ use super::finding::Why;
 use super::rebuild::{Rebuilt, rebuild};
 use super::recorded::{Held, Payloads, Recorded};
 use crate::command::Command;
-use crate::event::{ACCUMULATE_ROLE, EventBody, INPUT_ROLE};
+use crate::event::{ACCUMULATE_ROLE, CONSTRAINTS_ROLE, CONTEXT_ROLE, EventBody, INPUT_ROLE, MODIFIED_ROLE, SALT_ROLE};
 use crate::evolve::{EntryFacts, evolve};
 use crate::limits::{ENTRIES_PER_COMMAND_MAX, KERNEL_VERSIONS};
 use crate::state::{MemoryState, Overlay, Record, StateKey, StateRead};
@@ -92,10 +92,9 @@ fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lo
             }
         },
         Rebuilt::Lost { root, why } => {
-            let rest = if why == Why::NoRule { same_command(step.window, root) } else { 0 };
             visitor.lost(step, root, why);
             *after_lost = true;
-            root + 1 + rest
+            root + 1
         }
         Rebuilt::Elsewhere => {
             visitor.elsewhere();
@@ -106,17 +105,6 @@ fn take<P: Payloads>(step: &Step<'_, P>, visitor: &mut impl Visitor<P>, after_lo
             1
         }
     }
-}
-
-/// How many entries after the one at `root` have its time, its tenant and no gap before them: they are of the same command.
-fn same_command(window: &[Recorded], root: usize) -> usize {
-    let Some(first) = window.get(root) else { return 0 };
-    let rest = window.iter().skip(root + 1).zip(1..);
-    rest.take_while(|(recorded, at)| {
-        let entry = &recorded.entry;
-        entry.time == first.entry.time && entry.tenant == first.entry.tenant && entry.seq.0 == first.entry.seq.0 + at
-    })
-    .count()
 }
 
 /// Why a command that is known cannot be decided again all the same.
@@ -169,12 +157,12 @@ impl Lost {
                 (_, Some(EventBody::BundleOffered(body)), _) => {
                     self.bundles.insert(body.bundle);
                 }
-                // Contracts across steps add up what their calls said.
-                (ACCUMULATE_ROLE, ..) => {
+                // Contracts across steps add up what their calls said; leases hold in all runs.
+                (ACCUMULATE_ROLE | CONSTRAINTS_ROLE, ..) => {
                     self.tenants.insert(entry.tenant.clone());
                 }
-                // A run remembers its last call, to find loops.
-                (INPUT_ROLE, _, Some(run)) => {
+                // A run remembers its last call, to find loops; a call that waits for people is kept whole.
+                (INPUT_ROLE | CONTEXT_ROLE | MODIFIED_ROLE | SALT_ROLE, _, Some(run)) => {
                     self.runs.insert((entry.tenant.clone(), run.clone()));
                 }
                 _ => {}

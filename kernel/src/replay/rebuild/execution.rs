@@ -46,7 +46,7 @@ pub(super) fn complete(recorded: &Recorded, body: &ToolResponse, payloads: &impl
 }
 
 /// A payload's bytes, or as many zeros when they are gone.
-fn stand_in(recorded: &Recorded, role: &str, payloads: &impl Payloads) -> Option<Vec<u8>> {
+pub(super) fn stand_in(recorded: &Recorded, role: &str, payloads: &impl Payloads) -> Option<Vec<u8>> {
     let committed = recorded.entry.payloads.iter().find(|payload| payload.role == role)?;
     Some(match recorded.payload(role, payloads) {
         Some(Held::Bytes(bytes)) => bytes,
