@@ -21,8 +21,8 @@ pub(super) use resolve::resolve;
 pub(super) use status::current;
 pub use status::{DecisionState, decision_state};
 
-/// Digest of everything that decides in an environment: the active bundle and the operator's baselines (that of the environment, and
-/// that of `*`), each as its hash or zeros.
+/// Digest of everything that decides in an environment: the active bundle, the runtime layer, and the operator's baselines (that of
+/// the environment, and that of `*`), each as its hash or zeros.
 fn policy_hash(state: &impl StateRead, tenant: &TenantId, environment: &str) -> Hash {
     let active = |tenant: &TenantId, environment: &str| match state
         .get(&StateKey::ActiveBundle(tenant.clone(), environment.to_owned()))
@@ -32,9 +32,13 @@ fn policy_hash(state: &impl StateRead, tenant: &TenantId, environment: &str) -> 
         _ => Hash::default(),
     };
     let system = TenantId::system();
-    let hashes = [active(tenant, environment), active(&system, environment), active(&system, "*")];
-    let [bundle, baseline, everywhere] = &hashes;
-    sha256(&[b"assent policy/1\n", &bundle.0, &baseline.0, &everywhere.0])
+    let runtime = match state.get(&StateKey::RuntimeRules(tenant.clone(), environment.to_owned())).as_deref() {
+        Some(Record::RuntimeRules(rules)) => rules.hash,
+        _ => Hash::default(),
+    };
+    let hashes = [active(tenant, environment), runtime, active(&system, environment), active(&system, "*")];
+    let [bundle, runtime, baseline, everywhere] = &hashes;
+    sha256(&[b"assent policy/1\n", &bundle.0, &runtime.0, &baseline.0, &everywhere.0])
 }
 
 fn approval<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, id: &str) -> Option<ApprovalRecord> {
