@@ -11,10 +11,26 @@ use crate::deadline::Deadline;
 use crate::error::{ClientError, Failure, History, Kind};
 use crate::v1;
 use crate::v1::admin_client::AdminClient;
+use crate::v1::approvals_client::ApprovalsClient;
+use crate::v1::capabilities_client::CapabilitiesClient;
 use crate::v1::cluster_client::ClusterClient;
+use crate::v1::control_client::ControlClient;
+use crate::v1::execution_client::ExecutionClient;
+use crate::v1::memory_client::MemoryClient;
+use crate::v1::messages_client::MessagesClient;
+
+/// A method under its name in the service, which may differ from the client's.
+macro_rules! called {
+    ($service:ident, $channel:ident, $message:ident, $method:ident) => {
+        $service::new($channel).$method($message)
+    };
+    ($service:ident, $channel:ident, $message:ident, $method:ident, $call:ident) => {
+        $service::new($channel).$call($message)
+    };
+}
 
 macro_rules! commands {
-    ($($(#[$doc:meta])* $method:ident($request:ident) -> $response:ident via $service:ident;)*) => {
+    ($($(#[$doc:meta])* $method:ident($request:ident) -> $response:ident via $service:ident $(as $call:ident)?;)*) => {
         impl Client {
             $(
                 $(#[$doc])*
@@ -28,7 +44,7 @@ macro_rules! commands {
                     fill_id(&mut request.request_id)?;
                     let id = request.request_id.clone();
                     self.command(id, request, deadline, |channel, message| async move {
-                        $service::new(channel).$method(message).await
+                        called!($service, channel, message, $method $(, $call)?).await
                     })
                     .await
                 }
@@ -62,6 +78,46 @@ commands! {
     retire_key(RetireKeyRequest) -> CommandResponse via AdminClient;
     /// Seals what is there now.
     seal_now(SealNowRequest) -> CommandResponse via AdminClient;
+    /// Asks to run what was allowed. Act only when the ruling's verdict is allow.
+    redeem(RedeemRequest) -> RulingResponse via ExecutionClient;
+    /// Reports what came of an execution.
+    complete(CompleteRequest) -> RulingResponse via ExecutionClient;
+    /// Asks for a lease within a capability of the bundle that needs one.
+    request_capability(RequestCapabilityRequest) -> RulingResponse via CapabilitiesClient as request;
+    /// Passes a lease, or a standing capability, on to another subject, narrowed.
+    delegate(DelegateRequest) -> RulingResponse via CapabilitiesClient;
+    /// Takes a lease back, and with it everything that was passed on from it.
+    revoke_capability(RevokeCapabilityRequest) -> RulingResponse via CapabilitiesClient as revoke;
+    /// A person's answer to a call that waits for it.
+    resolve_approval(ResolveApprovalRequest) -> RulingResponse via ApprovalsClient as resolve;
+    /// Keeps a value in memory.
+    memory_write(MemoryWriteRequest) -> RulingResponse via MemoryClient as write;
+    /// Reads a value, or asks to query an external store.
+    memory_read(MemoryReadRequest) -> RulingResponse via MemoryClient as read;
+    /// Drops a value.
+    memory_forget(MemoryForgetRequest) -> RulingResponse via MemoryClient as forget;
+    /// Asks which of the items that an external query has found may be used.
+    memory_release(MemoryReleaseRequest) -> RulingResponse via MemoryClient as release;
+    /// Keeps an entry from being read, or lets it be read again.
+    memory_quarantine(MemoryQuarantineRequest) -> RulingResponse via MemoryClient as quarantine;
+    /// Makes a key known with which a subject signs its messages.
+    register_agent_key(RegisterAgentKeyRequest) -> RulingResponse via MessagesClient as register_key;
+    /// Puts a key in the place of another one, which vouches for it.
+    rotate_agent_key(RotateAgentKeyRequest) -> RulingResponse via MessagesClient as rotate_key;
+    /// Records a signed message before it is delivered.
+    record_message(RecordMessageRequest) -> RulingResponse via MessagesClient as record;
+    /// Makes a payload unreadable for good.
+    erase_payload(ErasePayloadRequest) -> CommandResponse via ControlClient;
+    /// Sets how a tenant is decided for.
+    configure_tenant(ConfigureTenantRequest) -> CommandResponse via ControlClient;
+    /// Switches a tenant off or on.
+    set_tenant_disabled(SetTenantDisabledRequest) -> CommandResponse via ControlClient;
+    /// Stops an agent, a tool or a tenant at once, or lets it go on.
+    set_kill_switch(SetKillSwitchRequest) -> CommandResponse via ControlClient;
+    /// Makes another version of the kernel decide.
+    activate_kernel_version(ActivateKernelVersionRequest) -> CommandResponse via ControlClient;
+    /// Lets a disabled principal act again.
+    enable_principal(EnablePrincipalRequest) -> CommandResponse via ControlClient;
     /// Creates the ledger: initialises Raft and commits the genesis.
     bootstrap(BootstrapRequest) -> CommandResponse via ClusterClient;
 }

@@ -20,6 +20,7 @@ mod prove;
 mod read;
 mod request_id;
 pub mod scenario;
+mod state;
 mod stream;
 mod tlog_proof;
 mod trust;

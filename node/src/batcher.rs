@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use assent_kernel::command::{Batch, Command, CommandBody};
+use assent_kernel::command::{
+    ApprovalAction, Batch, Command, CommandBody, ControlCommand, ExecutionCommand, MemoryCommand, MemoryTarget,
+    MessageCommand,
+};
 use assent_kernel::machine::{Answer, AppliedBatch};
 use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -73,6 +76,34 @@ fn size_hint(command: &Command) -> usize {
     let bulk = match &command.body {
         CommandBody::Evaluate(call) => call.inputs.len(),
         CommandBody::OfferBundle(offer) => offer.source.len(),
+        CommandBody::Execution(execution) => match execution.as_ref() {
+            ExecutionCommand::Complete(done) => done.output.len() + done.redacted.as_ref().map_or(0, Vec::len),
+            ExecutionCommand::Redeem(_) => 0,
+        },
+        CommandBody::Approval(answer) => match &answer.action {
+            ApprovalAction::Modify(inputs) => inputs.len() + answer.justification.len(),
+            _ => answer.justification.len(),
+        },
+        CommandBody::Memory(memory) => match memory.as_ref() {
+            MemoryCommand::Write(write) => write.value.len(),
+            MemoryCommand::Read(read) => match &read.target {
+                MemoryTarget::Query { query, .. } => query.len(),
+                MemoryTarget::Key(_) => 0,
+            },
+            // Up to a few hundred items with their labels.
+            MemoryCommand::Release(release) => release.items.len() * 512,
+            MemoryCommand::Forget { .. } | MemoryCommand::Quarantine(_) => 0,
+        },
+        CommandBody::Message(message) => match message.as_ref() {
+            MessageCommand::Record(message) => message.payload.len(),
+            _ => 0,
+        },
+        CommandBody::Control(control) => match control.as_ref() {
+            ControlCommand::ErasePayload { justification, .. } | ControlCommand::KillSwitch { justification, .. } => {
+                justification.len()
+            }
+            _ => 0,
+        },
         _ => 0,
     };
     bulk + 1024

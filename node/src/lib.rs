@@ -19,4 +19,5 @@ pub mod rlog;
 pub mod seal;
 pub mod serve;
 pub mod store;
+pub mod ticker;
 pub mod tls;

@@ -29,6 +29,7 @@ use crate::seal::sealer;
 use crate::store::Store;
 use crate::store::secrets::StorageKey;
 use crate::store::state_machine::StateMachine;
+use crate::ticker;
 use crate::tls::TlsMaterial;
 
 /// Why a node cannot start. Every message says what to do.
@@ -109,6 +110,7 @@ impl Node {
             stop,
         });
         tokio::spawn(sealer::run(node.clone()));
+        tokio::spawn(ticker::run(node.clone()));
         tokio::spawn(keep_fenced_node_from_leading(node.clone()));
         tokio::spawn(stop_when_raft_stops(node.clone()));
         tracing::info!(node = %node.id, name = node.config.name, origin = %node.config.origin, "started");

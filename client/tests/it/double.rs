@@ -197,6 +197,10 @@ impl v1::ledger_server::Ledger for Double {
         self.decide(request.into_inner()).await.map(Response::new)
     }
 
+    async fn check(&self, _: Request<v1::EvaluateRequest>) -> Result<Response<v1::CheckResponse>, Status> {
+        Err(Status::unimplemented("check"))
+    }
+
     async fn evaluate_many(
         &self,
         request: Request<v1::EvaluateManyRequest>,

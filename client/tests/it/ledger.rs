@@ -115,6 +115,7 @@ impl Ledger {
             seq,
             run_id: "run-1".to_owned(),
             request_salt: vec![0; 32].into(),
+            terms: None,
             replayed,
             receipt: self.receipt(seq, receipt_key()).into(),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use assent_kernel::limits::KERNEL_VERSION;
+use assent_kernel::limits::{KERNEL_VERSION, KERNEL_VERSIONS};
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::NodeId;
 use assent_proto::v1::cluster_server::Cluster;
@@ -94,6 +94,7 @@ impl Api {
             kernel_version: ledger.map_or(KERNEL_VERSION, |ledger| ledger.kernel_version),
             server_state: format!("{:?}", metrics.state).to_lowercase(),
             last_log_index: metrics.last_log_index.unwrap_or(0),
+            kernel_versions: KERNEL_VERSIONS.to_vec(),
         })
     }
 

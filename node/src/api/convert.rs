@@ -4,7 +4,14 @@
 pub mod admin;
 pub mod cluster;
 pub mod context;
+pub mod control;
 pub mod evaluate;
+pub mod execution;
+pub mod grants;
+pub mod memory;
+pub mod messages;
+pub mod state;
+pub mod terms;
 
 use assent_kernel::admit;
 use assent_kernel::command::{Command, RequestId};
@@ -14,6 +21,9 @@ use assent_ledger::ids::TenantId;
 
 use super::errors;
 use crate::outcome::ApiError;
+
+/// Media type of what does not say.
+pub const CONTENT_TYPE_DEFAULT: &str = "application/json";
 
 /// A field that is not what it must be.
 pub fn wrong(field: &str, what: impl std::fmt::Display, right: impl std::fmt::Display) -> ApiError {

@@ -6,8 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use assent_proto::v1::admin_client::AdminClient;
+use assent_proto::v1::approvals_client::ApprovalsClient;
+use assent_proto::v1::capabilities_client::CapabilitiesClient;
 use assent_proto::v1::cluster_client::ClusterClient;
+use assent_proto::v1::control_client::ControlClient;
+use assent_proto::v1::execution_client::ExecutionClient;
 use assent_proto::v1::ledger_client::LedgerClient;
+use assent_proto::v1::memory_client::MemoryClient;
+use assent_proto::v1::messages_client::MessagesClient;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
@@ -45,13 +51,6 @@ impl Forwarder {
             .max_encoding_message_size(LEDGER_MESSAGE_BYTES_MAX))
     }
 
-    /// A client of the leader's `Admin`.
-    pub fn admin(&self, address: &str) -> Result<AdminClient<Channel>, ApiError> {
-        Ok(AdminClient::new(self.channel(address)?)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX))
-    }
-
     /// A client of the leader's `Cluster`.
     pub fn cluster(&self, address: &str) -> Result<ClusterClient<Channel>, ApiError> {
         Ok(ClusterClient::new(self.channel(address)?)
@@ -59,7 +58,8 @@ impl Forwarder {
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
     }
 
-    fn channel(&self, address: &str) -> Result<Channel, ApiError> {
+    /// A connection to the leader.
+    pub fn channel(&self, address: &str) -> Result<Channel, ApiError> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
@@ -88,6 +88,32 @@ impl Forwarder {
             Err(_) => Err(ApiError::unknown("the leader did not answer in time").into()),
         }
     }
+}
+
+macro_rules! clients {
+    ($($(#[$doc:meta])* $name:ident: $client:ident,)*) => {$(
+        $(#[$doc])*
+        pub fn $name(channel: Channel) -> $client<Channel> {
+            $client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX)
+        }
+    )*};
+}
+
+clients! {
+    /// A client of `Admin`.
+    admin: AdminClient,
+    /// A client of `Execution`.
+    execution: ExecutionClient,
+    /// A client of `Capabilities`.
+    capabilities: CapabilitiesClient,
+    /// A client of `Approvals`.
+    approvals: ApprovalsClient,
+    /// A client of `Memory`.
+    memory: MemoryClient,
+    /// A client of `Messages`.
+    messages: MessagesClient,
+    /// A client of `Control`.
+    control: ControlClient,
 }
 
 /// A connection that is made with the first call and made anew when it breaks.

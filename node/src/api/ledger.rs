@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use assent_proto::v1::ledger_server::Ledger;
 use assent_proto::v1::{
-    CheckpointRequest, CheckpointResponse, ConsistencyProofRequest, EntriesRequest, EntryRecord, EvaluateManyRequest,
-    EvaluateManyResponse, EvaluateRequest, EvaluateResponse, EvaluateResult, InclusionProofRequest, PayloadRequest,
-    PayloadResponse, ProofResponse, SealsRequest, SealsResponse, StatusRequest, StatusResponse,
+    CheckResponse, CheckpointRequest, CheckpointResponse, ConsistencyProofRequest, EntriesRequest, EntryRecord,
+    EvaluateManyRequest, EvaluateManyResponse, EvaluateRequest, EvaluateResponse, EvaluateResult,
+    InclusionProofRequest, PayloadRequest, PayloadResponse, ProofResponse, SealsRequest, SealsResponse, StatusRequest,
+    StatusResponse,
 };
 use futures::{Stream, StreamExt};
 use tokio_stream::wrappers::ReceiverStream;
@@ -66,6 +67,15 @@ impl Ledger for LedgerService {
     async fn evaluate_stream(&self, request: Request<Streaming<EvaluateRequest>>) -> Result<Response<Results>, Status> {
         let (metadata, _, requests) = request.into_parts();
         Ok(Response::new(self.api.evaluate_stream(metadata, requests).boxed()))
+    }
+
+    async fn check(&self, request: Request<EvaluateRequest>) -> Result<Response<CheckResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let checked = match self.api.reader(&metadata).await {
+            Ok(caller) => self.api.check(request, caller),
+            Err(error) => Err(error),
+        };
+        checked.map(Response::new).map_err(|e| self.api.failed(e))
     }
 
     async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {

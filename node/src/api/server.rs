@@ -6,9 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assent_proto::v1::admin_server::AdminServer;
+use assent_proto::v1::approvals_server::ApprovalsServer;
+use assent_proto::v1::capabilities_server::CapabilitiesServer;
 use assent_proto::v1::cluster_server::ClusterServer;
+use assent_proto::v1::control_server::ControlServer;
+use assent_proto::v1::execution_server::ExecutionServer;
 use assent_proto::v1::ledger_server::LedgerServer;
+use assent_proto::v1::memory_server::MemoryServer;
+use assent_proto::v1::messages_server::MessagesServer;
 use assent_proto::v1::peer_server::PeerServer;
+use assent_proto::v1::state_server::StateServer;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,7 +26,13 @@ use tonic::transport::server::TcpIncoming;
 
 use super::admin::AdminService;
 use super::cluster::ClusterService;
+use super::control::ControlService;
+use super::execution::ExecutionService;
+use super::grants::{ApprovalsService, CapabilitiesService};
 use super::ledger::LedgerService;
+use super::memory::MemoryService;
+use super::messages::MessagesService;
+use super::state::StateService;
 use super::{Api, errors, http, http_json};
 use crate::node::Node;
 use crate::raft::network;
@@ -156,18 +169,24 @@ async fn bind(what: &'static str, address: &str) -> Result<TcpListener, ServeErr
 
 type Stop = WaitForCancellationFutureOwned;
 
+macro_rules! served {
+    ($server:ident, $service:ident, $api:ident, $max:expr) => {
+        $server::new($service::new($api.clone())).max_decoding_message_size($max).max_encoding_message_size($max)
+    };
+}
+
 /// The services for clients, as both protocols serve them.
 fn client_routes(api: &Arc<Api>) -> Router {
-    let ledger = LedgerServer::new(LedgerService::new(api.clone()))
-        .max_decoding_message_size(LEDGER_MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(LEDGER_MESSAGE_BYTES_MAX);
-    let admin = AdminServer::new(AdminService::new(api.clone()))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let cluster = ClusterServer::new(ClusterService::new(api.clone()))
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let routes = Routes::new(ledger).add_service(admin).add_service(cluster);
+    let routes = Routes::new(served!(LedgerServer, LedgerService, api, LEDGER_MESSAGE_BYTES_MAX))
+        .add_service(served!(AdminServer, AdminService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(ClusterServer, ClusterService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(ControlServer, ControlService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(ExecutionServer, ExecutionService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(CapabilitiesServer, CapabilitiesService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(ApprovalsServer, ApprovalsService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(MemoryServer, MemoryService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(MessagesServer, MessagesService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(StateServer, StateService, api, MESSAGE_BYTES_MAX));
     routes.into_axum_router().layer(axum::middleware::map_response(errors::undecoded))
 }
 

@@ -3,9 +3,12 @@
 use std::time::Instant;
 
 use assent_kernel::command::{Command, RequestId};
+use assent_kernel::event::REPLACEMENT_ROLE;
 use assent_kernel::machine::Answer;
-use assent_ledger::ids::Seq;
-use assent_proto::v1::{CommandResponse, EvaluateResponse};
+use assent_kernel::state::keys::DecisionTerms;
+use assent_ledger::entry::EntryView;
+use assent_ledger::ids::{Seq, TenantId};
+use assent_proto::v1::{CommandResponse, EvaluateResponse, RulingResponse};
 use tokio::task::JoinHandle;
 use tokio::time;
 
@@ -72,15 +75,50 @@ impl Api {
     /// The answer to an evaluation.
     pub(super) fn decision(&self, id: RequestId, settled: &Settled) -> Result<EvaluateResponse, ApiError> {
         match &settled.answer {
-            Answer::Decided { seq, verdict, replayed, .. } => {
+            Answer::Decided { seq, verdict, terms, replayed, .. } => {
                 let receipt = self.receipt(*seq, settled, *replayed).map_err(errors::after_commit)?;
+                let replacement = self.replacement(*seq, terms).map_err(errors::after_commit)?;
                 self.metrics.decided(*verdict, *replayed);
-                convert::evaluate::response(id, &settled.answer, receipt)
+                convert::evaluate::response(id, &settled.answer, receipt, replacement)
             }
             Answer::Refused(refusal) => Err(errors::refused(refusal)),
             Answer::Recorded { .. } | Answer::Ruled { .. } => {
                 Err(errors::after_commit(ApiError::internal("an evaluation made no decision")))
             }
+        }
+    }
+
+    /// The answer to what an agent or a person asks for besides calls.
+    pub(super) fn ruling(&self, request_id: &str, settled: &Settled) -> Result<RulingResponse, ApiError> {
+        let request_id = request_id.to_owned();
+        match &settled.answer {
+            Answer::Ruled { seq, event_id, verdict, codes, details, replayed } => Ok(RulingResponse {
+                request_id,
+                event_id: event_id.clone(),
+                verdict: convert::evaluate::verdict(*verdict).into(),
+                codes: codes.iter().map(convert::evaluate::reason).collect(),
+                seq: seq.0,
+                details: convert::terms::details(details),
+                replayed: *replayed,
+                receipt: self.receipt(*seq, settled, *replayed).map_err(errors::after_commit)?.into(),
+                value: Vec::new().into(),
+            }),
+            Answer::Decided { seq, decision_id, verdict, codes, replayed, .. } => Ok(RulingResponse {
+                request_id,
+                event_id: decision_id.clone(),
+                verdict: convert::evaluate::verdict(*verdict).into(),
+                codes: codes.iter().map(convert::evaluate::reason).collect(),
+                seq: seq.0,
+                details: Vec::new(),
+                replayed: *replayed,
+                receipt: self.receipt(*seq, settled, *replayed).map_err(errors::after_commit)?.into(),
+                value: Vec::new().into(),
+            }),
+            Answer::Recorded { first_seq, count, replayed } => {
+                let seq = first_seq.0.saturating_add(u64::from(*count).saturating_sub(1));
+                Ok(RulingResponse { request_id, seq, replayed: *replayed, ..RulingResponse::default() })
+            }
+            Answer::Refused(refusal) => Err(errors::refused(refusal)),
         }
     }
 
@@ -105,6 +143,22 @@ impl Api {
         let entry = entry_of(settled, seq);
         let entry = entry.ok_or_else(|| ApiError::internal(format!("entry {seq} is not in its batch")))?;
         settled.receipts.receipt(seq, &entry.leaf)
+    }
+
+    /// The arguments that are to run in a call's place: the payload that the decision at `seq` commits to. Empty when the call runs as
+    /// it is, and when they were erased.
+    pub(super) fn replacement(&self, seq: Seq, terms: &DecisionTerms) -> Result<Vec<u8>, ApiError> {
+        if terms.replacement.is_none() {
+            return Ok(Vec::new());
+        }
+        let leaf = self.node.store().entry(seq).map_err(errors::storage)?.unwrap_or_default();
+        let entry = EntryView::parse(&leaf).map_err(|e| ApiError::internal(format!("entry {seq}: {e}")))?;
+        let tenant = TenantId::new(entry.tenant).map_err(|e| ApiError::internal(e.to_string()))?;
+        let Some(payload) = entry.payloads().find(|payload| payload.role == REPLACEMENT_ROLE) else {
+            return Ok(Vec::new());
+        };
+        let opened = self.node.store().payload(&tenant, &payload.commitment).map_err(errors::storage)?;
+        Ok(opened.map(|opened| opened.bytes.to_vec()).unwrap_or_default())
     }
 
     /// The receipt of an entry that was committed earlier.

@@ -86,7 +86,8 @@ impl Api {
             None => None,
             Some(decided) => {
                 let receipt = self.receipt_of_stored(row.last_seq())?;
-                Some(convert::evaluate::remembered(id, row, decided, receipt))
+                let replacement = self.replacement(row.last_seq(), &decided.terms)?;
+                Some(convert::evaluate::remembered(id, row, decided, receipt, replacement))
             }
         };
         Ok(StatusResponse { state: State::Committed.into(), decision, seq: row.last_seq().0 })

@@ -4,7 +4,7 @@ use assent_kernel::machine::{AppliedBatch, AppliedEntry, encode_tenant_head};
 use assent_kernel::state::StateKey;
 use assent_ledger::entry::EntryView;
 use assent_ledger::ids::{TenantId, TreeSize};
-use assent_ledger::payload::wrap_key;
+use assent_ledger::payload::{unwrap_key, wrap_key};
 use assent_ledger::seal::{SpanAnchored, SpanCosigned};
 use zeroize::Zeroizing;
 
@@ -62,6 +62,7 @@ pub fn commit(
         put_entry(&mut batch, entry)?;
         put_payloads(&mut batch, entry, &mut keys)?;
     }
+    erase(&mut batch, generation, applied, &mut keys)?;
     for (address, hash) in &applied.nodes {
         batch.put(Column::Nodes, &node_key(*address), hash.as_bytes())?;
     }
@@ -105,6 +106,29 @@ fn put_payloads(batch: &mut Batch<'_>, entry: &AppliedEntry, keys: &mut TenantKe
         let wrapped = wrap_key(&tenant_key, &payload.data_key, &payload.commitment).map_err(inconsistent)?;
         batch.put(Column::Payloads, payload.commitment.as_bytes(), &payload.ciphertext)?;
         batch.put(Column::PayloadKeys, payload.commitment.as_bytes(), &wrapped)?;
+    }
+    Ok(())
+}
+
+/// Destroys the wrapped keys of erased payloads. After the payloads of this very batch are put: one of them may be among the erased.
+///
+/// A commitment of another tenant's payload destroys nothing: its key does not open under the tenant's.
+fn erase(
+    batch: &mut Batch<'_>,
+    generation: &Generation,
+    applied: &AppliedBatch,
+    keys: &mut TenantKeyring<'_>,
+) -> Result<(), CommitError> {
+    for (tenant, commitment) in &applied.erased {
+        let own = applied.entries.iter().filter(|entry| entry.tenant == *tenant);
+        let is_new = own.flat_map(|entry| &entry.payloads).any(|payload| payload.commitment == *commitment);
+        let is_kept = match generation.db.get(Column::PayloadKeys, commitment.as_bytes())? {
+            Some(wrapped) => unwrap_key(&*keys.get(tenant)?, commitment, &wrapped).is_ok(),
+            None => false,
+        };
+        if is_new || is_kept {
+            batch.delete(Column::PayloadKeys, commitment.as_bytes())?;
+        }
     }
     Ok(())
 }

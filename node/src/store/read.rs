@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use assent_kernel::state::keys::OutstandingRecord;
+use assent_kernel::state::{Record, StateKey};
 use assent_ledger::chain::TenantHead;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{Seq, TenantId, TreeSize};
@@ -113,6 +115,44 @@ impl Store {
         let tenant_key = self.storage_key.unwrap(tenant, &tenant_key)?;
         let data_key = payload::unwrap_key(&tenant_key, commitment, &wrapped)?;
         Ok(Some(payload::decrypt(&data_key, commitment, &ciphertext)?))
+    }
+
+    /// Records of the state whose keys differ in their last text only, from behind `after` on, in the order of that text; at most `limit`.
+    pub fn records(
+        &self,
+        key: impl Fn(String) -> StateKey,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, Record)>> {
+        let view = self.view();
+        let (prefix, from) = (key(String::new()).encode(), key(after.to_owned()).encode());
+        let rows = view.db.scan(Column::State, &from, &prefix)?;
+        let record = |row: std::result::Result<super::db::Row, DbError>| {
+            let (bytes, value) = row?;
+            let name = bytes.get(prefix.len()..).and_then(|name| std::str::from_utf8(name).ok());
+            let name = name.ok_or(StoreError::Malformed("state key"))?.to_owned();
+            let record = Record::decode(&key(name.clone()), &value).map_err(|_| StoreError::Malformed("state"))?;
+            Ok((name, record))
+        };
+        // The page before ended with `after`.
+        let fresh = rows.map(record).filter(|row| !matches!(row, Ok((name, _)) if !after.is_empty() && name == after));
+        fresh.take(limit).collect()
+    }
+
+    /// Decisions that wait to be redeemed or completed, from `from` on, of all tenants; at most `limit`.
+    pub fn outstanding(&self, from: Seq, limit: usize) -> Result<Vec<(Seq, OutstandingRecord)>> {
+        let view = self.view();
+        let prefix: Vec<u8> = StateKey::Outstanding(from.0).encode().into_iter().take(1).collect();
+        let rows = view.db.scan(Column::State, &StateKey::Outstanding(from.0).encode(), &prefix)?;
+        let record = |row: std::result::Result<super::db::Row, DbError>| {
+            let (bytes, value) = row?;
+            let seq = Seq(last_u64(&bytes).ok_or(StoreError::Malformed("state key"))?);
+            match Record::decode(&StateKey::Outstanding(seq.0), &value) {
+                Ok(Record::Outstanding(record)) => Ok((seq, record)),
+                _ => Err(StoreError::Malformed("state")),
+            }
+        };
+        rows.take(limit).map(record).collect()
     }
 
     /// One seal, by the size of its checkpoint.

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use assent_client::{Client, v1};
+use assent_ledger::entry::EntryView;
 use assent_ledger::hash::Hash;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::files;
+use crate::lists::{self, ListArgs};
 use crate::output::CliError;
 
 /// Bundle commands.
@@ -18,6 +20,8 @@ pub enum Bundle {
     Offer(OfferArgs),
     /// Makes a bundle the active one of an environment
     Activate(ActivateArgs),
+    /// Lists which bundle decides in which environment
+    Active(ListArgs),
 }
 
 /// A bundle to offer.
@@ -36,13 +40,13 @@ pub struct OfferArgs {
 pub struct ActivateArgs {
     /// The hash of an offered bundle; or a file or folder, which is offered first
     #[arg(value_name = "HASH|FILE|DIR")]
-    source: String,
+    pub source: String,
     /// Its tenant
     #[arg(long)]
-    tenant: String,
+    pub tenant: String,
     /// The environment, such as prod
     #[arg(long)]
-    environment: String,
+    pub environment: String,
 }
 
 pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
@@ -53,21 +57,48 @@ pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
             let value = json!({"bundle": hash.to_string(), "first_seq": seq.to_string()});
             context.out().emit(&value, || format!("bundle {hash} offered to {tenant} (entry {seq})"))
         }
-        Bundle::Activate(ActivateArgs { source, tenant, environment }) => {
-            let client = match source.parse::<Hash>() {
-                Ok(_) => context.client()?,
-                Err(_) => {
-                    // The file is read before anything is sent.
-                    let bytes = read(Path::new(&source))?;
-                    let client = context.client()?;
-                    let hash = offer(context, &client, &tenant, bytes).await?.0;
-                    return activate(context, &client, tenant, environment, hash).await;
-                }
-            };
-            let hash = source.parse().map_err(|_| CliError::Usage("expected a bundle's hash".to_owned()))?;
-            activate(context, &client, tenant, environment, hash).await
+        Bundle::Active(args) => lists::active_bundles(context, args).await,
+        Bundle::Activate(args) => activate_source(context, args).await,
+    }
+}
+
+/// Makes a bundle active, by its hash; a file or a folder is offered first.
+pub async fn activate_source(context: &Context, args: ActivateArgs) -> Result<(), CliError> {
+    let ActivateArgs { source, tenant, environment } = args;
+    if let Ok(hash) = source.parse::<Hash>() {
+        return activate(context, &context.client()?, tenant, environment, hash).await;
+    }
+    // The file is read before anything is sent.
+    let bytes = read(Path::new(&source))?;
+    let client = context.client()?;
+    let hash = offer(context, &client, &tenant, bytes).await?.0;
+    activate(context, &client, tenant, environment, hash).await
+}
+
+/// The bundle that was active in an environment before the one that is active now, by the ledger's entries.
+pub async fn previously_active(context: &Context, tenant: &str, environment: &str) -> Result<Hash, CliError> {
+    let request = v1::EntriesRequest {
+        tenant: tenant.to_owned(),
+        r#type: "assent.bundle.activated".to_owned(),
+        ..v1::EntriesRequest::default()
+    };
+    let mut entries = context.client()?.entries(request, context.deadline()).await?;
+    let mut active: Vec<Hash> = Vec::new();
+    while let Some(record) = entries.next().await? {
+        let entry = EntryView::parse(&record.leaf).map_err(|e| CliError::Failed(e.to_string()))?;
+        let body = entry.body_value().map_err(|e| CliError::Failed(e.to_string()))?;
+        let hash = body.get("bundle").and_then(|value| value.as_hash());
+        if body.get("environment").and_then(|value| value.as_str()) == Some(environment)
+            && let Some(hash) = hash
+            && active.last() != Some(&hash)
+        {
+            active.push(hash);
         }
     }
+    let before = active.len().checked_sub(2).and_then(|at| active.get(at));
+    before
+        .copied()
+        .ok_or_else(|| CliError::Failed(format!("no other bundle was active in {environment} of {tenant} before")))
 }
 
 async fn offer(context: &Context, client: &Client, tenant: &str, source: Vec<u8>) -> Result<(Hash, u64), CliError> {
@@ -101,6 +132,6 @@ async fn activate(
 }
 
 /// The exact bytes of the file, or of the folder's bundle.yaml.
-fn read(source: &Path) -> Result<Vec<u8>, CliError> {
+pub fn read(source: &Path) -> Result<Vec<u8>, CliError> {
     if source.is_dir() { files::read(&source.join("bundle.yaml")) } else { files::read(source) }
 }

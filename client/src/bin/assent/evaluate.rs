@@ -17,7 +17,7 @@ use crate::output::{CliError, Out, fields, warn};
 const CHUNK: usize = 256;
 
 /// The exit code for "not allowed".
-const NOT_ALLOWED: u8 = 3;
+pub const NOT_ALLOWED: u8 = 3;
 
 /// One action, or a file of them.
 #[derive(Debug, Args)]
@@ -122,6 +122,34 @@ pub async fn run(context: &Context, args: Evaluate) -> Result<ExitCode, CliError
     }
     print(context.out(), &decision)?;
     Ok(if decision.is_allowed() { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALLOWED) })
+}
+
+/// What it would come to; exit codes as of `evaluate`.
+pub async fn check(context: &Context, args: Evaluate) -> Result<ExitCode, CliError> {
+    if args.many.is_some() || args.receipt_out.is_some() {
+        return Err(CliError::Usage(
+            "a check is of one action and has no receipt: leave --many and --receipt-out out".to_owned(),
+        ));
+    }
+    let answer = context.client()?.check(request(args)?, context.deadline()).await?;
+    let name = |verdict: v1::Verdict| verdict.as_str_name().trim_start_matches("VERDICT_").to_ascii_lowercase();
+    let (verdict, effective) = (name(answer.verdict()), name(answer.effective()));
+    let codes: Vec<Value> = answer.codes.iter().map(|c| json!({"number": c.number, "name": c.name})).collect();
+    let value = json!({
+        "verdict": verdict, "effective": effective, "codes": codes, "bundle": hex::encode(&answer.bundle_hash),
+        "rules": answer.rules, "rules_total": answer.rules_total, "size": answer.size.to_string(),
+    });
+    let codes: Vec<String> = answer.codes.iter().map(|c| format!("{} {}", c.number, c.name)).collect();
+    context.out().emit(&value, || {
+        fields(&[
+            ("verdict", format!("{} (not recorded)", verdict.to_ascii_uppercase())),
+            ("codes", codes.join(", ")),
+            ("rules", answer.rules.join(", ")),
+            ("bundle", hex::encode(&answer.bundle_hash)),
+            ("as of", format!("size {}", answer.size)),
+        ])
+    })?;
+    Ok(if answer.effective() == v1::Verdict::Allow { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALLOWED) })
 }
 
 fn request(args: Evaluate) -> Result<v1::EvaluateRequest, CliError> {

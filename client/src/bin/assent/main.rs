@@ -3,18 +3,27 @@
 //! Exit codes: 0 done (for `evaluate`: allowed), 1 error, 2 wrong usage, 3 not allowed (`evaluate` only), 141 the output's reader
 //! has gone.
 
+mod approval;
 #[cfg(feature = "policy")]
 mod attack;
 mod bundle;
+mod capability;
 mod cluster;
 mod context;
+mod control;
 mod entries;
 mod evaluate;
+mod execution;
 mod export;
 mod files;
 mod identity;
 mod keys;
+mod lists;
+mod memory;
+mod message;
 mod output;
+#[cfg(feature = "policy")]
+mod policy;
 mod proofs;
 mod seals;
 mod tenant;
@@ -65,8 +74,42 @@ enum Command {
     /// Policy bundles
     #[command(subcommand)]
     Bundle(bundle::Bundle),
+    /// Checks, tests, compares and activates policy bundles
+    #[cfg(feature = "policy")]
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Stops agents, tools and tenants at once
+    #[command(subcommand)]
+    KillSwitch(control::KillSwitch),
+    /// Payloads
+    #[command(subcommand)]
+    Payload(control::Payload),
+    /// The kernel's version
+    #[command(subcommand)]
+    Kernel(control::Kernel),
+    /// Approvals
+    #[command(subcommand)]
+    Approval(approval::Approval),
+    /// Capabilities that are given for a time
+    #[command(subcommand)]
+    Capability(capability::Capability),
+    /// Says what an action would come to now; records nothing
+    Check(evaluate::Evaluate),
     /// Asks whether an action is allowed; records the decision
     Evaluate(evaluate::Evaluate),
+    /// Asks to run what was allowed; of all that ask, at most one may
+    Redeem(execution::RedeemArgs),
+    /// Reports what came of an execution
+    Complete(execution::CompleteArgs),
+    /// What agents keep for later
+    #[command(subcommand)]
+    Memory(memory::Memory),
+    /// Signed messages between agents
+    #[command(subcommand)]
+    Message(message::Message),
+    /// Decisions that wait to be redeemed, and executions without an outcome
+    #[command(subcommand)]
+    Intents(execution::Intents),
     /// What became of a request id
     Status(evaluate::StatusArgs),
     /// Lists entries
@@ -116,7 +159,20 @@ async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Credential(command) => tenant::run_credential(&context, command).await,
         Command::Run(command) => tenant::run_run(&context, command).await,
         Command::Bundle(command) => bundle::run(&context, command).await,
+        #[cfg(feature = "policy")]
+        Command::Policy(command) => return policy::run(&context, command).await,
+        Command::KillSwitch(command) => control::run_kill_switch(&context, command).await,
+        Command::Payload(command) => control::run_payload(&context, command).await,
+        Command::Kernel(command) => control::run_kernel(&context, command).await,
+        Command::Approval(command) => return approval::run(&context, command).await,
+        Command::Capability(command) => return capability::run(&context, command).await,
+        Command::Check(args) => return evaluate::check(&context, args).await,
         Command::Evaluate(args) => return evaluate::run(&context, args).await,
+        Command::Redeem(args) => return execution::redeem(&context, args).await,
+        Command::Complete(args) => return execution::complete(&context, args).await,
+        Command::Memory(command) => return memory::run(&context, command).await,
+        Command::Message(command) => return message::run(&context, command).await,
+        Command::Intents(command) => execution::intents(&context, command).await,
         Command::Status(args) => evaluate::status(&context, args).await,
         Command::Entries(args) => entries::list(&context, args).await,
         Command::Show(args) => entries::show(&context, args).await,

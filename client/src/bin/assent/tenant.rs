@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::files;
+use crate::lists::{self, ListArgs};
 use crate::output::CliError;
 
 /// Tenant commands.
@@ -17,6 +18,30 @@ pub enum Tenant {
     /// Creates a tenant
     Create {
         /// Its name: lower-case letters, digits and . _ -
+        #[arg(value_name = "TENANT")]
+        tenant: String,
+    },
+    /// Sets how it is decided for; what is not given is off
+    Configure {
+        /// Its name
+        #[arg(value_name = "TENANT")]
+        tenant: String,
+        /// Policy is recorded and not enforced
+        #[arg(long)]
+        observe: bool,
+        /// Only proven subjects may act, not those that a tenant-wide credential states
+        #[arg(long)]
+        require_attested: bool,
+    },
+    /// Switches it off: everything is denied
+    Disable {
+        /// Its name
+        #[arg(value_name = "TENANT")]
+        tenant: String,
+    },
+    /// Switches it on again
+    Enable {
+        /// Its name
         #[arg(value_name = "TENANT")]
         tenant: String,
     },
@@ -29,6 +54,10 @@ pub enum Principal {
     Register(RegisterArgs),
     /// Disables a principal: its requests are denied from then on
     Disable(SubjectArgs),
+    /// Lets a disabled principal act again
+    Enable(SubjectArgs),
+    /// Lists principals
+    List(ListArgs),
 }
 
 /// A new principal.
@@ -75,6 +104,8 @@ pub enum Role {
     Agent,
     /// Administers one tenant
     TenantAdmin,
+    /// Answers escalations
+    Approver,
     /// Reads everything
     Auditor,
     /// Administers the ledger
@@ -86,6 +117,7 @@ impl Role {
         match self {
             Role::Agent => "agent",
             Role::TenantAdmin => "tenant-admin",
+            Role::Approver => "approver",
             Role::Auditor => "auditor",
             Role::Operator => "operator",
         }
@@ -119,6 +151,8 @@ pub enum Run {
     Open(RunArgs),
     /// Closes a run
     Close(RunArgs),
+    /// Lists runs with their modes, counters and taint
+    List(ListArgs),
 }
 
 /// A run.
@@ -133,10 +167,31 @@ pub struct RunArgs {
 }
 
 pub async fn run_tenant(context: &Context, command: Tenant) -> Result<(), CliError> {
-    let Tenant::Create { tenant } = command;
-    let request = v1::CreateTenantRequest { tenant: tenant.clone(), ..Default::default() };
-    let answer = context.client()?.create_tenant(request, context.deadline()).await?;
-    recorded(context, &answer, &format!("tenant {tenant} created"))
+    let (client, request_id) = (context.client()?, String::new());
+    let (answer, text) = match command {
+        Tenant::Create { tenant } => {
+            let text = format!("tenant {tenant} created");
+            let request = v1::CreateTenantRequest { request_id, tenant };
+            (client.create_tenant(request, context.deadline()).await?, text)
+        }
+        Tenant::Configure { tenant, observe, require_attested } => {
+            let mode = if observe { "only observed" } else { "enforced" };
+            let text = format!("tenant {tenant} configured: policy is {mode}");
+            let request = v1::ConfigureTenantRequest { request_id, tenant, observe, require_attested };
+            (client.configure_tenant(request, context.deadline()).await?, text)
+        }
+        Tenant::Disable { tenant } => {
+            let text = format!("tenant {tenant} disabled");
+            let request = v1::SetTenantDisabledRequest { request_id, tenant, disabled: true };
+            (client.set_tenant_disabled(request, context.deadline()).await?, text)
+        }
+        Tenant::Enable { tenant } => {
+            let text = format!("tenant {tenant} enabled");
+            let request = v1::SetTenantDisabledRequest { request_id, tenant, disabled: false };
+            (client.set_tenant_disabled(request, context.deadline()).await?, text)
+        }
+    };
+    recorded(context, &answer, &text)
 }
 
 pub async fn run_principal(context: &Context, command: Principal) -> Result<(), CliError> {
@@ -147,6 +202,12 @@ pub async fn run_principal(context: &Context, command: Principal) -> Result<(), 
             let request = v1::RegisterPrincipalRequest { request_id: String::new(), tenant, subject, owner };
             let answer = client.register_principal(request, context.deadline()).await?;
             recorded(context, &answer, &text)
+        }
+        Principal::List(args) => lists::principals(context, args).await,
+        Principal::Enable(SubjectArgs { subject, tenant }) => {
+            let text = format!("principal {subject} of {tenant} enabled");
+            let request = v1::EnablePrincipalRequest { request_id: String::new(), tenant, subject };
+            recorded(context, &client.enable_principal(request, context.deadline()).await?, &text)
         }
         Principal::Disable(SubjectArgs { subject, tenant }) => {
             let text = format!("principal {subject} of {tenant} disabled");
@@ -206,6 +267,7 @@ pub async fn run_run(context: &Context, command: Run) -> Result<(), CliError> {
             let request = v1::OpenRunRequest { run_id: run, subject, ..v1::OpenRunRequest::default() };
             recorded(context, &client.open_run(request, context.deadline()).await?, &text)
         }
+        Run::List(args) => lists::runs(context, args).await,
         Run::Close(RunArgs { run, subject }) => {
             let text = format!("run {run} closed");
             let request = v1::CloseRunRequest { request_id: String::new(), run_id: run, subject };

@@ -10,10 +10,8 @@ use assent_kernel::verdict::Verdict as KernelVerdict;
 use assent_ledger::limits::CONTENT_TYPE_BYTES_MAX;
 use assent_proto::v1::{EvaluateRequest, EvaluateResponse, ReasonCode, Verdict};
 
-use super::{admitted, context, name, name_opt, request_id, subject_opt, wrong};
+use super::{CONTENT_TYPE_DEFAULT, admitted, context, name, name_opt, request_id, subject_opt, wrong};
 use crate::outcome::ApiError;
-
-const CONTENT_TYPE_DEFAULT: &str = "application/json";
 
 /// The command that a request asks for.
 pub fn command(request: EvaluateRequest, caller: Caller, stamp: Stamp) -> Result<Command, ApiError> {
@@ -62,8 +60,13 @@ fn inputs(bytes: &[u8]) -> Result<Vec<u8>, ApiError> {
 }
 
 /// A committed decision as it is answered.
-pub fn response(id: RequestId, answer: &Answer, receipt: Vec<u8>) -> Result<EvaluateResponse, ApiError> {
-    let Answer::Decided { seq, decision_id, run_id, verdict: decided, codes, request_salt, replayed, .. } = answer
+pub fn response(
+    id: RequestId,
+    answer: &Answer,
+    receipt: Vec<u8>,
+    replacement: Vec<u8>,
+) -> Result<EvaluateResponse, ApiError> {
+    let Answer::Decided { seq, decision_id, run_id, verdict: decided, codes, request_salt, terms, replayed } = answer
     else {
         return Err(ApiError::internal("an evaluation made no decision"));
     };
@@ -77,11 +80,18 @@ pub fn response(id: RequestId, answer: &Answer, receipt: Vec<u8>) -> Result<Eval
         request_salt: request_salt.to_vec().into(),
         replayed: *replayed,
         receipt: receipt.into(),
+        terms: Some(super::terms::terms(terms, replacement)),
     })
 }
 
 /// A decision that was committed earlier, from what is remembered of its request.
-pub fn remembered(id: RequestId, row: &RequestRecord, decided: &DecidedRecord, receipt: Vec<u8>) -> EvaluateResponse {
+pub fn remembered(
+    id: RequestId,
+    row: &RequestRecord,
+    decided: &DecidedRecord,
+    receipt: Vec<u8>,
+    replacement: Vec<u8>,
+) -> EvaluateResponse {
     EvaluateResponse {
         request_id: id.to_string(),
         decision_id: decided.decision_id.clone(),
@@ -92,14 +102,17 @@ pub fn remembered(id: RequestId, row: &RequestRecord, decided: &DecidedRecord, r
         request_salt: decided.request_salt.to_vec().into(),
         replayed: true,
         receipt: receipt.into(),
+        terms: Some(super::terms::terms(&decided.terms, replacement)),
     }
 }
 
-fn reason(code: &KernelCode) -> ReasonCode {
+/// A reason on the wire.
+pub fn reason(code: &KernelCode) -> ReasonCode {
     ReasonCode { number: u32::from(code.number()), name: code.name().to_owned() }
 }
 
-const fn verdict(verdict: KernelVerdict) -> Verdict {
+/// A verdict on the wire.
+pub const fn verdict(verdict: KernelVerdict) -> Verdict {
     match verdict {
         KernelVerdict::Deny => Verdict::Deny,
         KernelVerdict::Escalate => Verdict::Escalate,
@@ -197,7 +210,7 @@ mod tests {
             terms: Box::new(assent_kernel::state::keys::DecisionTerms::nothing(KernelVerdict::Deny)),
             replayed: true,
         };
-        let wire = response(ID.parse().unwrap(), &answer, b"{}".to_vec()).unwrap();
+        let wire = response(ID.parse().unwrap(), &answer, b"{}".to_vec(), Vec::new()).unwrap();
         assert_eq!((wire.verdict(), wire.seq, wire.replayed), (Verdict::Deny, 9, true));
         let numbers: Vec<u32> = wire.codes.iter().map(|c| c.number).collect();
         assert_eq!(numbers, [150, 320]);

@@ -52,6 +52,15 @@ pub fn fields(mut bytes: &[u8]) -> Option<Vec<(u32, Wire<'_>)>> {
     Some(fields)
 }
 
+/// The numbers of a list that stands in one piece.
+pub fn packed(mut bytes: &[u8]) -> Option<Vec<u64>> {
+    let mut numbers = Vec::new();
+    while !bytes.is_empty() {
+        numbers.push(take_varint(&mut bytes)?);
+    }
+    Some(numbers)
+}
+
 fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
@@ -82,6 +91,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn lists_of_numbers_stand_in_one_piece() {
+        let mut out = Vec::new();
+        for number in [0, 300, u64::MAX] {
+            put_varint(&mut out, number);
+        }
+        assert_eq!(packed(&out).unwrap(), [0, 300, u64::MAX]);
+        assert_eq!(packed(&out[..2]), None);
     }
 
     #[test]

@@ -54,7 +54,15 @@ fn default(field: &'static Field) -> Option<Wire<'static>> {
 
 fn list<'a>(field: &'static Field, values: impl Iterator<Item = Wire<'a>>, out: &mut String) -> Option<()> {
     out.push('[');
-    for (i, value) in values.enumerate() {
+    let numbers = matches!(field.kind, Kind::Bool | Kind::Uint32 | Kind::Uint64 | Kind::Enumeration(_));
+    let mut items = Vec::new();
+    for value in values {
+        match value {
+            Wire::Bytes(bytes) if numbers => items.extend(wire::packed(bytes)?.into_iter().map(Wire::Number)),
+            value => items.push(value),
+        }
+    }
+    for (i, value) in items.into_iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
@@ -124,7 +132,9 @@ pub fn string(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use assent_proto::describe::{EVALUATE_MANY_RESPONSE, EVALUATE_RESPONSE, PAYLOAD_RESPONSE, STATUS_RESPONSE};
+    use assent_proto::describe::{
+        CLUSTER_INFO_RESPONSE, EVALUATE_MANY_RESPONSE, EVALUATE_RESPONSE, PAYLOAD_RESPONSE, STATUS_RESPONSE,
+    };
     use assent_proto::v1;
     use prost::Message as _;
 
@@ -173,6 +183,13 @@ mod tests {
         assert_eq!(value["results"][1]["failure"]["retry_after_ms"], 0);
         let status = v1::StatusResponse { state: 1, ..Default::default() };
         assert_eq!(message(&STATUS_RESPONSE, &status.encode_to_vec()).unwrap(), r#"{"state":"unknown","seq":0}"#);
+    }
+
+    #[test]
+    fn lists_of_numbers_are_written_one_by_one() {
+        let info = v1::ClusterInfoResponse { kernel_versions: vec![1, 300], ..Default::default() };
+        let text = message(&CLUSTER_INFO_RESPONSE, &info.encode_to_vec()).unwrap();
+        assert!(text.contains(r#""kernel_versions":[1,300]"#), "{text}");
     }
 
     #[test]
