@@ -10,6 +10,9 @@ use assent_ledger::ids::TenantId;
 use super::{Changes, Record, StateKey, StateRead, StateWrite, compile_runtime, compile_stored};
 use crate::bundle::{CompiledBundle, RuntimeRules};
 
+/// Compiled runtime layers, by the hashes of bundle and source.
+type Runtimes = BTreeMap<(Hash, Hash), Option<Arc<RuntimeRules>>>;
+
 /// A view of `base` with changes. Either all changes of a command stay or none: `savepoint`, then `rollback` to undo.
 pub struct Overlay<'a, S: StateRead> {
     base: &'a S,
@@ -23,7 +26,7 @@ pub struct Overlay<'a, S: StateRead> {
     /// Bundles whose source was written in this batch. A cache: what it holds follows from `writes`.
     compiled: RefCell<BTreeMap<Hash, Option<Arc<CompiledBundle>>>>,
     /// Runtime layers that this batch has asked for, by bundle and source. A cache too.
-    runtimes: RefCell<BTreeMap<(Hash, Hash), Option<Arc<RuntimeRules>>>>,
+    runtimes: RefCell<Runtimes>,
 }
 
 impl<'a, S: StateRead> Overlay<'a, S> {
