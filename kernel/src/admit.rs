@@ -50,6 +50,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::Grant(grant) => grant.check(),
         CommandBody::Approval(approval) => approval.check(),
         CommandBody::Memory(memory) => memory.check(),
+        CommandBody::Run(run) => run.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)

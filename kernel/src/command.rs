@@ -10,6 +10,7 @@ mod grant;
 mod memory;
 mod message;
 mod request_id;
+mod run;
 
 pub use approval::{ApprovalAction, ApprovalCommand, split_condition};
 pub use body::{
@@ -26,6 +27,7 @@ pub use memory::{
 pub(crate) use memory::{read_level, write_items};
 pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
 pub use request_id::{RequestId, RequestIdError};
+pub use run::RunCommand;
 
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::TenantId;

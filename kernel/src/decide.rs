@@ -19,6 +19,7 @@ mod memory;
 mod messages;
 mod policy;
 mod principals;
+mod run_commands;
 mod runs;
 mod spans;
 mod tenants;
@@ -119,6 +120,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Execution(asked) => execution::execution(&ctx, asked),
         CommandBody::Message(asked) => messages::message(&ctx, asked),
         CommandBody::Memory(asked) => memory::memory(&ctx, asked),
+        CommandBody::Run(asked) => run_commands::run(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))

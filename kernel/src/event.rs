@@ -12,6 +12,7 @@ mod grant;
 mod lists;
 mod memory;
 mod message;
+mod run;
 
 pub use approval::{ApprovalExpired, ApprovalRequested, ApprovalVoid, HitlDecision, VoidReason};
 pub use assent_ledger::seal::BodyError;
@@ -29,6 +30,7 @@ pub use expiry::ExpirySwept;
 pub use grant::{CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, GrantRuled};
 pub use memory::{MemoryAccess, MemoryOp, MemoryValue};
 pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
+pub use run::{ModeTrigger, RunModeChanged, RunStep, StepKind, TaintAttached};
 
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
@@ -103,6 +105,9 @@ pub const ITEMS_ROLE: &str = "items";
 /// Role of the payload that holds a bundle's source.
 pub const BUNDLE_ROLE: &str = "bundle";
 
+/// Role of the payload that holds what a step of a run came to.
+pub const STEP_ROLE: &str = "step";
+
 /// Every role. A replay hands `evolve` the payloads of these roles, so that one that is missing here would not be replayed.
 pub const PAYLOAD_ROLES: &[&str] = &[
     INPUT_ROLE,
@@ -121,6 +126,7 @@ pub const PAYLOAD_ROLES: &[&str] = &[
     VALUE_ROLE,
     QUERY_ROLE,
     ITEMS_ROLE,
+    STEP_ROLE,
 ];
 
 macro_rules! event_bodies {
@@ -180,6 +186,9 @@ event_bodies! {
     RunOpened(RunOpened),
     RunClosed(RunClosed),
     Decision(PolicyDecision),
+    RunModeChanged(RunModeChanged),
+    TaintAttached(TaintAttached),
+    RunStep(RunStep),
     KillSwitchSet(KillSwitchSet),
     TenantConfigured(TenantConfigured),
     TenantDisabled(TenantDisabled),

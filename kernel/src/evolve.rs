@@ -12,6 +12,7 @@ mod grants;
 mod ledger;
 mod memory;
 mod message;
+mod run;
 mod tenant;
 
 pub use decided::digest_of_call;
@@ -83,6 +84,9 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::HitlDecision(body) => approvals::answered(state, at, event, body),
         EventBody::ApprovalExpired(body) => approvals::expired(state, at, tenant, body),
         EventBody::ApprovalVoid(body) => approvals::voided(state, at, tenant, body),
+        EventBody::RunModeChanged(body) => run::mode_changed(state, event, body),
+        EventBody::TaintAttached(body) => run::taint_attached(state, at, event, body),
+        EventBody::RunStep(body) => run::step(state, at, event, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}

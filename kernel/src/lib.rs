@@ -6,6 +6,7 @@
 //! Architecture Invariant: this crate is pure. It reads no clock, no randomness, no file and no environment, and it never awaits.
 //! Time and randomness are fields of the command; no order of a hash map ever reaches an output.
 
+pub mod accumulator;
 pub mod admit;
 pub mod bundle;
 pub mod charge;

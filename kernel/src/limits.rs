@@ -43,6 +43,12 @@ pub const MESSAGE_GENERATION_MAX: u32 = 64;
 pub const MEMORY_ITEMS_MAX: usize = 64;
 /// How long after a query its results can be released, in microseconds.
 pub const MEMORY_QUERY_MICROS: u64 = 10 * 60 * 1_000_000;
+/// What the latches of behaviour rules across runs are told apart by; no rule's id begins with it.
+pub const PRINCIPAL_LATCH_PREFIX: &str = "principal:";
+/// Most steps of a behaviour rule.
+pub const BEHAVIOUR_STEPS_MAX: usize = 16;
+/// Most predicates across steps that one call adds to.
+pub const ACCUMULATIONS_MAX: usize = 2_048;
 /// Longest delegation chain.
 pub const CHAIN_MAX: usize = 8;
 /// Most `source_labels` and obligation types in one context.

@@ -142,6 +142,10 @@ refusals! {
     LeaseRevoked = 66, "LEASE_REVOKED", "the lease is revoked already; nothing was recorded";
     /// No such approval.
     ApprovalUnknown = 67, "APPROVAL_UNKNOWN", "no such approval, or it ended long ago; nothing was recorded";
+    /// The run is quarantined.
+    RunQuarantined = 68, "RUN_QUARANTINED", "the run is quarantined; release it first; nothing was recorded";
+    /// Who asks may not be who decides.
+    SeparationOfDuties = 69, "SEPARATION_OF_DUTIES", "nobody releases itself or an agent of its own; ask somebody else; nothing was recorded";
     /// The endorsement or retirement is not accepted.
     KeyRefused {
         /// Why.

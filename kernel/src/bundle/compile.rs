@@ -15,7 +15,7 @@ use super::rego::section::{self, Files};
 use super::rules::Rule;
 use super::source::{self, Node};
 use super::tool::Tool;
-use super::{CompiledBundle, budgets, bundle_hash, lint};
+use super::{CompiledBundle, behaviour, budgets, bundle_hash, lint};
 
 /// Compiles a bundle's YAML source, or says everything that is wrong with it, in order of lines.
 ///
@@ -46,7 +46,7 @@ pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
 }
 
 fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 16] = [
         "name",
         "version",
         "description",
@@ -61,8 +61,10 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         "rates",
         "rego",
         "memory",
+        "behaviour",
+        "limits",
     ];
-    const LATER: [&str; 6] = ["behaviour", "behavior", "obligations", "layers", "taint", "approvals"];
+    const LATER: [&str; 4] = ["obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
     let name = fields.required("name", d).and_then(|node| text(node, "name", d)).map(str::to_owned);
     let version = fields.required("version", d).and_then(|node| text(node, "version", d)).map(str::to_owned);
@@ -86,6 +88,9 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
     let rule_items = fields.items("rules", RULES_MAX, d);
     let mut rules: Vec<Rule> = rule_items.iter().filter_map(|item| Rule::read(item, &mut patterns, d)).collect();
     let rego = section::read(fields.get("rego"), files, d);
+    let behaviour_items = fields.items("behaviour", RULES_MAX, d);
+    let behaviour = behaviour::read(behaviour_items, d);
+    let limits = fields.get("limits").map(|node| behaviour::read_limits(node, d)).unwrap_or_default();
     let mut tools = by_name(tools, d);
     tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
@@ -105,7 +110,9 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         principals,
         contracts,
         rules,
+        behaviour,
         budgets,
+        limits,
         rates,
         rego,
         memory: fields.get("memory").map(|node| memory::read(node, d)).unwrap_or_default(),

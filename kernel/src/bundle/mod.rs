@@ -5,6 +5,7 @@
 
 mod across;
 mod approval;
+mod behaviour;
 mod budgets;
 mod capability;
 mod cel;
@@ -48,6 +49,7 @@ use assent_ledger::hash::{Hash, sha256};
 
 use crate::reason::ReasonCode;
 
+pub use behaviour::{Advance, Behaviour, BehaviourAction, Happening, Limits};
 pub use budgets::{Budget, Rate};
 pub use capability::{CapabilityView, LeaseTerms};
 pub use compile::{check, compile};
@@ -82,6 +84,8 @@ pub struct CompiledBundle {
     rates: Vec<Rate>,
     rego: Option<rego::RegoPolicy>,
     memory: memory::MemorySpaces,
+    behaviour: Vec<Behaviour>,
+    limits: Limits,
     lints: Vec<Lint>,
 }
 
@@ -124,6 +128,16 @@ impl CompiledBundle {
     /// Whether calls of tools that the bundle does not declare are recorded without being enforced (`unknown_tools: observe`).
     pub const fn observes_unknown_tools(&self) -> bool {
         self.observe_unknown
+    }
+
+    /// The behaviour rules, in the order written.
+    pub fn behaviour(&self) -> &[Behaviour] {
+        &self.behaviour
+    }
+
+    /// How often, deep and wide calls may come.
+    pub const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The capabilities of a subject: of its own name first, then of its prefixes, the longest first.

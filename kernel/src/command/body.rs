@@ -6,6 +6,7 @@ use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, Sp
 
 use super::{
     ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MemoryCommand, MessageCommand, Role,
+    RunCommand,
 };
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
@@ -84,6 +85,8 @@ pub enum CommandBody {
     Message(Box<MessageCommand>),
     /// Keeps, reads, releases or drops memory.
     Memory(Box<MemoryCommand>),
+    /// Changes a run's mode, taint or record.
+    Run(Box<RunCommand>),
     /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
     Tick,
 }
@@ -237,6 +240,7 @@ impl CommandBody {
             CommandBody::Execution(asked) => asked.name(),
             CommandBody::Message(message) => message.name(),
             CommandBody::Memory(memory) => memory.name(),
+            CommandBody::Run(run) => run.name(),
             CommandBody::Tick => "tick",
         }
     }
@@ -249,6 +253,7 @@ impl CommandBody {
             CommandBody::OpenRun(run) | CommandBody::CloseRun(run) => run.subject.as_deref(),
             CommandBody::Message(message) => message.asserted_subject(),
             CommandBody::Memory(memory) => memory.asserted_subject(),
+            CommandBody::Run(run) => run.asserted_subject(),
             _ => None,
         }
     }

@@ -9,7 +9,8 @@ use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, Sea
 
 use super::{
     Agent, ApprovalCommand, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis,
-    GrantCommand, MemoryCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunRequest, read_role,
+    GrantCommand, MemoryCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunCommand, RunRequest,
+    read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -39,6 +40,7 @@ impl CommandBody {
             CommandBody::Execution(asked) => asked.tag(),
             CommandBody::Message(message) => message.tag(),
             CommandBody::Memory(memory) => memory.tag(),
+            CommandBody::Run(run) => run.tag(),
             CommandBody::Tick => 39,
         }
     }
@@ -92,6 +94,7 @@ impl CommandBody {
             CommandBody::Execution(asked) => asked.write(w),
             CommandBody::Message(message) => message.write(w),
             CommandBody::Memory(memory) => memory.write(w),
+            CommandBody::Run(run) => run.write(w),
             CommandBody::Tick => {}
         }
     }
@@ -154,6 +157,9 @@ impl CommandBody {
         }
         if let Some(message) = MessageCommand::read(tag, r)? {
             return Ok(CommandBody::Message(Box::new(message)));
+        }
+        if let Some(run) = RunCommand::read(tag, r)? {
+            return Ok(CommandBody::Run(Box::new(run)));
         }
         Err(CodecError::Choice { what: "a command's kind", got: u64::from(tag) })
     }

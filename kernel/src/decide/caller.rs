@@ -47,6 +47,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::Execution(asked) => asked.permitted(),
         CommandBody::Message(message) => message.permitted(),
         CommandBody::Memory(memory) => memory.permitted(),
+        CommandBody::Run(run) => run.permitted(),
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }
@@ -64,6 +65,7 @@ fn target(body: &CommandBody) -> Option<&TenantId> {
         CommandBody::Message(message) => message.target(),
         CommandBody::Grant(grant) => grant.target(),
         CommandBody::Memory(memory) => memory.target(),
+        CommandBody::Run(run) => run.target(),
         _ => None,
     }
 }

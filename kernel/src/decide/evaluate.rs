@@ -2,24 +2,29 @@
 //!
 //! Steps up to the run's mode are structural: what they find is final, whatever the policy says. The steps behind them vote.
 
+mod behaviour;
 mod called;
 mod charges;
 pub(super) mod identity;
+mod obligations;
 mod policy;
 mod record;
 mod run_mode;
+mod taint;
 
 use assent_ledger::hash::Hash;
 
-use super::{Context, approvals, runs};
-use crate::bundle::{CompiledBundle, Outcome, Tool};
+use super::{Context, approvals, run_commands, runs, settings};
+use crate::accumulator::{self, Scope};
+use crate::bundle::{Behaviour, CompiledBundle, Outcome, Tool};
 use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId};
-use crate::event::{Effects, Event, Obligation, ShadowVote};
-use crate::limits::TOKEN_MICROS;
+use crate::event::{Effects, Event, ModeTrigger, RunModeChanged, ShadowVote};
+use crate::limits::{RULES_SHOWN_MAX, TOKEN_MICROS};
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
+use crate::stamp::Purpose;
 use crate::state::StateRead;
-use crate::state::keys::{RunMode, RunRecord};
+use crate::state::keys::{RunMode, RunRecord, SubjectStateRecord};
 use crate::value::Object;
 use crate::verdict::Verdict;
 use assent_ledger::ids::Time;
@@ -49,7 +54,9 @@ impl<'a> Asked<'a> {
 /// A call whose subject, run, tool and arguments are known to be in order.
 struct Called<'a> {
     subject: &'a str,
+    run_id: &'a str,
     run: &'a RunRecord,
+    of_subject: &'a SubjectStateRecord,
     mode: RunMode,
     bundle: &'a CompiledBundle,
     tool: &'a Tool,
@@ -70,6 +77,12 @@ struct Judged {
     outcome: Outcome,
     effects: Effects,
     counts: Vec<&'static str>,
+    /// Counters that move by what the call is, whatever becomes of it.
+    seen: Vec<&'static str>,
+    /// The mode that behaviour leads to.
+    mode_change: Option<(RunMode, ModeTrigger, Option<Behaviour>)>,
+    /// What the call adds to contracts across steps, as a payload.
+    accumulate: Option<Vec<u8>>,
     replacement: Option<Replaced>,
     /// Whether a budget was asked.
     budget_asked: bool,
@@ -88,6 +101,9 @@ impl Judged {
             outcome: Outcome::deny(code),
             effects: Effects::default(),
             counts: Vec::new(),
+            seen: Vec::new(),
+            mode_change: None,
+            accumulate: None,
             replacement: None,
             budget_asked: false,
             observe: false,
@@ -100,9 +116,10 @@ impl Judged {
         if self.observe && self.soft { Verdict::Allow } else { self.outcome.verdict }
     }
 
-    /// Who is denied for what it tried, and not for what it is, gets a strike.
+    /// Who is denied for what it tried gets a strike: for want of a capability, by policy or for its behaviour. What it is, what
+    /// its budgets are and what the enforcement point lacks does not count.
     fn is_strike(&self) -> bool {
-        let strike = |code: &ReasonCode| (200..800).contains(&code.number());
+        let strike = |code: &ReasonCode| matches!(code.number(), 200..=209 | 300..=499);
         self.outcome.verdict == Verdict::Deny && self.outcome.codes.iter().any(strike)
     }
 }
@@ -121,10 +138,18 @@ pub(super) fn decide_call<S: StateRead>(
     asked: &Asked<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let mut judged = judge(ctx, asked, events)?;
+    let (mut judged, change) = judge(ctx, asked, events)?;
     let need = judged.outcome.approval.take();
     let mut decision = record::decision(&ctx.command.stamp, asked, judged);
     approvals::attach(ctx, asked, need, &mut decision, events);
+    if let Some(change) = change {
+        // The mode's entry comes first, so that the decision stays the last; its id is known already.
+        let number = u32::try_from(events.len().saturating_add(1)).unwrap_or(u32::MAX);
+        let id = Some(ctx.command.stamp.derive_uuid(Purpose::Event, number));
+        let body = RunModeChanged { decision: id, ..change };
+        let event = Event::new(asked.caller.tenant.clone(), Some(body.subject.clone()), body);
+        events.push(Event { run_id: decision.run_id.clone(), trace_id: decision.trace_id.clone(), ..event });
+    }
     events.push(decision);
     Ok(())
 }
@@ -136,82 +161,164 @@ pub fn fault(command: &Command) -> Option<Event> {
     Some(record::decision(&command.stamp, &asked, Judged::deny(ReasonCode::KernelFault)))
 }
 
-fn judge<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, events: &mut Vec<Event>) -> Result<Judged, Refusal> {
+type Found = (Judged, Option<RunModeChanged>);
+
+fn judge<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, events: &mut Vec<Event>) -> Result<Found, Refusal> {
     if let Some(code) = identity::tenant(ctx, asked)? {
-        return Ok(Judged::deny(code));
+        return Ok((Judged::deny(code), None));
     }
     let subject = match identity::subject(ctx, asked) {
         Ok(subject) => subject,
-        Err(code) => return Ok(Judged::deny(code)),
+        Err(code) => return Ok((Judged::deny(code), None)),
     };
     let run_id = match runs::of_call(ctx, asked, subject, events) {
         Ok(run_id) => run_id,
-        Err((code, run_id)) => return Ok(Judged { run_id, ..Judged::deny(code) }),
+        Err((code, run_id)) => return Ok((Judged { run_id, ..Judged::deny(code) }, None)),
     };
-    let run = runs::record(ctx, asked, subject, &run_id);
-    let mut judged = Judged { run_id: Some(run_id), ..Judged::deny(ReasonCode::KernelFault) };
-    judged.effects.mode = run.mode;
+    let of_subject = run_commands::of_subject(ctx.state, &asked.caller.tenant, subject);
+    let mut run = runs::record(ctx, asked, subject, &run_id);
+    taint::receive(ctx, asked, &of_subject, &run_id, &mut run, events);
+    let mut judged = Judged { run_id: Some(run_id.clone()), ..Judged::deny(ReasonCode::KernelFault) };
+    judged.effects.mode = run_mode::of_call(&run, &of_subject);
     judged.effects.taint.clone_from(&asked.evaluate.context.taint);
-    if let Err(code) = steps(ctx, asked, subject, &run, &mut judged) {
-        judged.outcome = Outcome::deny(code);
-    }
-    settle(ctx, &mut judged);
+    let who = Who { subject, run_id: &run_id, run: &run, of_subject: &of_subject };
+    let change = match steps(ctx, asked, &who, &mut judged) {
+        Ok(change) => change,
+        Err(code) => {
+            judged.outcome = Outcome::deny(code);
+            None
+        }
+    };
+    settle(ctx, asked, &who, &mut judged);
     judged.counts = record::counts(&judged);
-    Ok(judged)
+    Ok((judged, change))
+}
+
+/// Whose call it is, and in which run.
+struct Who<'a> {
+    subject: &'a str,
+    run_id: &'a str,
+    run: &'a RunRecord,
+    of_subject: &'a SubjectStateRecord,
 }
 
 /// The steps of a call whose subject and run are known. An error is structural and final.
 fn steps<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
-    subject: &str,
-    run: &RunRecord,
+    who: &Who<'_>,
     judged: &mut Judged,
-) -> Result<(), ReasonCode> {
+) -> Result<Option<RunModeChanged>, ReasonCode> {
     let active = called::active(ctx, asked)?;
     judged.bundle = Some(active);
     let bundle = called::bundle(ctx, &active)?;
-    let tool = called::tool(&bundle, &asked.evaluate.tool)?;
+    judged.observe = bundle.observes() || settings(ctx.state, &asked.caller.tenant).observe;
+    let mode = judged.effects.mode;
+    let tool = match called::tool(&bundle, &asked.evaluate.tool) {
+        Err(code) if bundle.observes_unknown_tools() && mode == RunMode::Normal => {
+            (judged.observe, judged.soft, judged.outcome) = (true, true, Outcome::deny(code));
+            return Ok(None);
+        }
+        found => found?,
+    };
     judged.schema = Some(tool.schema_hash());
     let args = called::arguments(tool, asked.evaluate)?;
-    approvals::held(ctx, asked, subject)?;
-    called::envelope(asked.evaluate, &active, tool)?;
-    run_mode::admits(run.mode, tool)?;
-    let called = Called { subject, run, mode: run.mode, bundle: &bundle, tool, args: &args };
-    charges::effect(ctx, asked, tool, judged)?;
-    judged.soft = true;
-    charges::charge(ctx, asked, subject, &bundle, tool, judged)?;
-    let run_id = judged.run_id.as_deref().unwrap_or_default();
-    (judged.outcome, judged.replacement, judged.effects.lease) = policy::vote(ctx, asked, &called, run_id);
+    let Who { subject, run_id, run, of_subject } = *who;
+    let called = Called { subject, run_id, run, of_subject, mode, bundle: &bundle, tool, args: &args };
+    if let Err(code) = structural(ctx, asked, &called, &active, judged) {
+        judged.outcome = Outcome::deny(code);
+    } else {
+        judged.soft = true;
+        if let Err(code) = vote(ctx, asked, &called, judged) {
+            judged.outcome = Outcome::deny(code);
+        }
+    }
+    if mode < RunMode::Quarantined {
+        behaviour::take(asked, &called, judged);
+    }
+    obligations::check(asked, judged);
+    Ok(behaviour::mode_change(&called, judged))
+}
+
+/// What no policy can allow.
+fn structural<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    called: &Called<'_>,
+    active: &Hash,
+    judged: &mut Judged,
+) -> Result<(), ReasonCode> {
+    approvals::held(ctx, asked, called.subject)?;
+    called::envelope(asked.evaluate, active, called.tool)?;
+    charges::effect(ctx, asked, called.tool, judged)?;
+    run_mode::check(called)
+}
+
+/// What policy says; in observe mode also what the mode would be by now. An error is a lack of budget, rate or mode, which are no
+/// votes but can be softened like those.
+fn vote<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    called: &Called<'_>,
+    judged: &mut Judged,
+) -> Result<(), ReasonCode> {
+    let Called { subject, bundle, tool, .. } = *called;
+    if judged.observe {
+        run_mode::admits(called.run.shadow.mode, called.run, tool, called.args)?;
+    }
+    charges::charge(ctx, asked, subject, bundle, tool, judged)?;
+    (judged.outcome, judged.replacement, judged.effects.lease) = policy::vote(ctx, asked, called, called.run_id);
+    // A delegation that does not hold is no matter of policy.
+    judged.soft = !judged.outcome.codes.iter().any(|code| code.number() < 200);
+    if judged.observe {
+        // The original runs, and is what is charged.
+        return Ok(());
+    }
     // Only the replacement is charged, if it is another tool.
     match judged.replacement.as_ref().and_then(|replaced| bundle.tool(&replaced.evaluate.tool)) {
         Some(other) if other.name() != tool.name() => {
             charges::effect(ctx, asked, other, judged)?;
-            charges::charge(ctx, asked, subject, &bundle, other, judged)
+            charges::charge(ctx, asked, subject, bundle, other, judged)
         }
         _ => Ok(()),
     }
 }
 
-/// What follows from the verdict: obligations, tried rules, and until when it can be redeemed.
-fn settle<S: StateRead>(ctx: &Context<'_, S>, judged: &mut Judged) {
-    let shadow = |vote: &crate::bundle::ShadowVote| ShadowVote { rule: vote.rule.to_string(), verdict: vote.verdict };
-    judged.effects.shadow = judged.outcome.shadow.iter().take(crate::limits::RULES_SHOWN_MAX).map(shadow).collect();
-    charges::settle(judged);
-    if judged.effective() == Verdict::Deny {
-        return;
+/// A reason against the call: it joins those of its kind, or takes the place of what was more lenient.
+fn against(outcome: &mut Outcome, code: ReasonCode) {
+    if outcome.verdict != Verdict::Deny {
+        outcome.verdict = Verdict::Deny;
+        outcome.codes.clear();
+        outcome.approval = None;
+        outcome.accumulate.clear();
     }
-    judged.effects.obligations = judged.outcome.obligations.iter().map(obligation).collect();
-    if judged.effective() > Verdict::Escalate {
-        judged.effects.token_expires = Some(Time(ctx.now.0.saturating_add(TOKEN_MICROS)));
-    }
+    outcome.codes.push(code);
+    outcome.codes.sort_unstable();
+    outcome.codes.dedup();
 }
 
-fn obligation(known: &crate::bundle::Obligation) -> Obligation {
-    let param = |(name, text): &(std::sync::Arc<str>, std::sync::Arc<str>)| (name.to_string(), text.to_string());
-    Obligation {
-        kind: known.kind.to_string(),
-        required: known.required,
-        params: known.params.iter().map(param).collect(),
+/// What follows from the verdict: obligations, tried rules, what is added up, and until when it can be redeemed.
+fn settle<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, who: &Who<'_>, judged: &mut Judged) {
+    let shadow = |vote: &crate::bundle::ShadowVote| ShadowVote { rule: vote.rule.to_string(), verdict: vote.verdict };
+    let room = RULES_SHOWN_MAX.saturating_sub(judged.effects.shadow.len());
+    judged.effects.shadow.extend(judged.outcome.shadow.iter().take(room).map(shadow));
+    charges::settle(judged);
+    let effective = judged.effective();
+    if effective == Verdict::Deny || judged.observe {
+        // What was not enforced is not replaced either: the original runs.
+        judged.replacement = None;
+    }
+    if effective == Verdict::Deny {
+        judged.effects.lease = None;
+        return;
+    }
+    judged.effects.obligations = obligations::recorded(&judged.outcome.obligations);
+    if effective > Verdict::Escalate {
+        judged.effects.token_expires = Some(Time(ctx.now.0.saturating_add(TOKEN_MICROS)));
+        if !judged.outcome.accumulate.is_empty() {
+            let Who { subject, run_id, .. } = *who;
+            let scope = Scope { tenant: &asked.caller.tenant, run_id, subject, now: ctx.now };
+            judged.accumulate = Some(accumulator::encode(&scope, &judged.outcome.accumulate));
+        }
     }
 }

@@ -164,7 +164,7 @@ impl Effects {
                 .read_opt("depth", "a positive integer", |v| u32::try_from(v.as_int()?).ok().filter(|n| *n > 0))?
                 .unwrap_or(0),
             effect_key: fields.text_opt("effect_key")?,
-            latches: list(&mut fields, "latches", LATCHES_MAX, read_latch)?,
+            latches: list(&mut fields, "latches", 2 * LATCHES_MAX, read_latch)?,
             lease: fields.text_opt("lease")?,
             mode: fields.read_opt("mode", "restricted, quarantined or closed", mode)?.unwrap_or_default(),
             obligations: list(&mut fields, "obligations", OBLIGATIONS_MAX, Obligation::from_value)?,

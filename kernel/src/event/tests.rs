@@ -49,6 +49,21 @@ fn bodies() -> Vec<EventBody> {
         ApprovalExpired { approval: "a".into(), decision: "d".into(), subject: "s".into() }.into(),
         ApprovalVoid { approval: "a".into(), decision: "d".into(), reason: VoidReason::Policy, subject: "s".into() }
             .into(),
+        RunModeChanged {
+            counters: vec![("calls", 9), ("strikes", 5)],
+            decision: Some("d".into()),
+            from: RunMode::Normal,
+            rule: Some("r".into()),
+            shadow: true,
+            steps: vec!["sensitive_read:true".into(), "egress:true".into()],
+            subject: "s".into(),
+            to: RunMode::Quarantined,
+            trigger: ModeTrigger::Behaviour,
+        }
+        .into(),
+        TaintAttached { labels: effects().taint, subject: "s".into() }.into(),
+        RunStep { kind: StepKind::Retrieval, labels: effects().taint, source: Some("m".into()), subject: "s".into() }
+            .into(),
         KillSwitchSet { engaged: true, target: KillTarget::Tenant }.into(),
         KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),

@@ -1,12 +1,19 @@
-//! What a decided call changes in its run.
+//! What a decided call changes in its run, and in what holds for all runs of its subject.
 
 use assent_ledger::hash::{Hash, sha256};
+use assent_ledger::ids::Time;
 
 use super::EntryFacts;
+use super::run::change_subject;
 use super::tenant::is_implicit_run;
-use crate::event::{Event, INPUT_ROLE, PolicyDecision};
-use crate::state::keys::{ImplicitRunRecord, RunRecord};
+use crate::accumulator::{self, Addition, DAY_MICROS};
+use crate::bundle::{Addend, limits::DISTINCT_MAX};
+use crate::event::{ACCUMULATE_ROLE, Event, INPUT_ROLE, PolicyDecision};
+use crate::expiry;
+use crate::limits::{LATCHES_MAX, PRINCIPAL_LATCH_PREFIX};
+use crate::state::keys::{AccumulatorRecord, ImplicitRunRecord, RunRecord};
 use crate::state::{Record, StateKey, StateWrite};
+use crate::value::Number;
 
 /// Takes a decision into the state.
 pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
@@ -17,6 +24,21 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
         let mut run = known.clone();
         advance(&mut run, at, event, body);
         state.put(key, Record::Run(run));
+    }
+    let across: Vec<_> = body
+        .effects
+        .latches
+        .iter()
+        .filter_map(|(latch, step)| Some((latch.strip_prefix(PRINCIPAL_LATCH_PREFIX)?, *step)))
+        .collect();
+    if !across.is_empty() {
+        change_subject(state, &event.tenant, subject, |known| {
+            across.into_iter().for_each(|(rule, step)| set_latch(&mut known.latches, rule, step));
+        });
+    }
+    if let Some(payload) = event.payloads.iter().find(|payload| payload.role == ACCUMULATE_ROLE) {
+        let additions = accumulator::decode(&payload.bytes).unwrap_or_default();
+        additions.into_iter().for_each(|addition| add(state, at, event, addition));
     }
 }
 
@@ -31,18 +53,63 @@ pub(super) fn keep_alive(state: &mut impl StateWrite, at: &EntryFacts, event: &E
 
 fn advance(run: &mut RunRecord, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
     let effects = &body.effects;
-    effects.counts.iter().for_each(|name| run.counters.add_one(name));
-    effects.taint.iter().for_each(|label| run.taint.join(label, at.time));
-    for (rule, step) in &effects.latches {
-        if *step == 0 {
-            run.latches.remove(rule);
+    for name in &effects.counts {
+        // What is only observed leads to a mode in the shadow state only.
+        if *name == "strikes" && body.observe {
+            run.shadow.strikes = run.shadow.strikes.saturating_add(1);
         } else {
-            run.latches.insert(rule.clone(), *step);
+            run.counters.add_one(name);
         }
+    }
+    effects.taint.iter().for_each(|label| run.taint.join(label, at.time));
+    for (latch, step) in effects.latches.iter().filter(|(latch, _)| !latch.starts_with(PRINCIPAL_LATCH_PREFIX)) {
+        set_latch(&mut run.latches, latch, *step);
     }
     let call = call_digest(event, body);
     run.repeats = if call == run.last_call { run.repeats.saturating_add(1) } else { 1 };
     run.last_call = call;
+}
+
+fn set_latch(latches: &mut std::collections::BTreeMap<String, u8>, rule: &str, step: u8) {
+    if step == 0 {
+        latches.remove(rule);
+    } else if latches.len() < LATCHES_MAX || latches.contains_key(rule) {
+        latches.insert(rule.to_owned(), step);
+    }
+}
+
+fn add(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, (text, daily, addend): Addition) {
+    let key = StateKey::Accumulator(event.tenant.clone(), text);
+    let known = match state.get(&key).as_deref() {
+        Some(Record::Accumulator(known)) => Some(known.clone()),
+        _ => None,
+    };
+    let new = known.is_none();
+    let mut record = known.unwrap_or_default();
+    match addend {
+        Addend::Count => record.count = record.count.saturating_add(1),
+        Addend::Sum(number) => add_number(&mut record, &number),
+        Addend::Distinct(hash) => {
+            if u64::try_from(record.distinct.len()).is_ok_and(|known| known < DISTINCT_MAX) {
+                record.distinct.insert(hash);
+            }
+        }
+    }
+    if new && daily {
+        // The day may have begun just now, and decisions may be applied late: two days are long enough.
+        let expires = Time(at.time.0.saturating_add(2 * DAY_MICROS));
+        record.expires = Some(expires);
+        expiry::schedule(state, expires, key.clone());
+    }
+    state.put(key, Record::Accumulator(record));
+}
+
+/// A sum that cannot be held exactly was denied when it was decided.
+fn add_number(record: &mut AccumulatorRecord, number: &Number) {
+    let sum = Number::parse(&record.sum).unwrap_or_default();
+    if let Some(sum) = sum.checked_add(number) {
+        record.sum = sum.normal_text();
+    }
 }
 
 /// What tells a call from the one before it. The arguments are a payload; where they were erased, nothing does.

@@ -14,11 +14,12 @@ use super::finding::Why;
 use super::recorded::{Held, Payloads, Recorded};
 use crate::command::{
     CallContext, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
-    OfferedSource, RequestId, Role, RunRequest,
+    OfferedSource, RequestId, Role, RunCommand, RunRequest,
 };
 use crate::event::{
     ApprovalRequested, ApprovalVoid, BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept,
-    INPUT_ROLE, JUSTIFICATION_ROLE, PolicyDecision, RunCloseReason, RunClosed, RunOpened,
+    INPUT_ROLE, JUSTIFICATION_ROLE, ModeTrigger, PolicyDecision, RunCloseReason, RunClosed, RunOpened, STEP_ROLE,
+    TaintAttached,
 };
 use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::stamp::Stamp;
@@ -61,7 +62,7 @@ const BEFORE: [&str; 6] = [
     RunClosed::KIND,
     ApprovalRequested::KIND,
     ApprovalVoid::KIND,
-    "assent.run.mode",
+    TaintAttached::KIND,
     "assent.orchestration.adjusted",
 ];
 
@@ -127,6 +128,7 @@ fn root_of(window: &[Recorded]) -> usize {
         let same = recorded.entry.time == first.entry.time && recorded.entry.seq.0 == first.entry.seq.0 + at as u64;
         let of_call = recorded.entry.tenant == first.entry.tenant && recorded.entry.trace_id == first.entry.trace_id;
         match &recorded.body {
+            Some(EventBody::RunModeChanged(body)) if same && of_call && body.decision.is_some() => {}
             Some(_) if same && of_call && BEFORE.contains(&recorded.entry.kind.as_str()) => {}
             Some(
                 EventBody::Decision(_)
@@ -289,12 +291,51 @@ fn control(recorded: &Recorded, body: &EventBody, payloads: &impl Payloads) -> O
             justification: justification(),
         },
         EventBody::PrincipalEnabled(body) => ControlCommand::EnablePrincipal { tenant, subject: body.subject.clone() },
+        EventBody::RunModeChanged(_) | EventBody::TaintAttached(_) | EventBody::RunStep(_) => {
+            return run_command(recorded, body, justification(), payloads);
+        }
         EventBody::KernelActivated(body) => {
             ControlCommand::ActivateKernelVersion { version: body.version, supports: body.supports.clone() }
         }
         _ => return None,
     };
     Some(CommandBody::Control(Box::new(control)))
+}
+
+/// What was done to a run besides calling tools in it. A mode that a decision brought belongs to the decision.
+fn run_command(
+    recorded: &Recorded,
+    body: &EventBody,
+    justification: Vec<u8>,
+    payloads: &impl Payloads,
+) -> Option<CommandBody> {
+    let (tenant, run_id) = (recorded.entry.tenant.clone(), recorded.entry.run_id.clone()?);
+    let command = match body {
+        EventBody::RunModeChanged(body) if body.trigger == ModeTrigger::Release => {
+            RunCommand::ReleaseQuarantine { tenant, run_id, justification }
+        }
+        EventBody::RunModeChanged(body) if body.trigger == ModeTrigger::Person => {
+            RunCommand::SetRunMode { tenant, run_id, mode: body.to, justification }
+        }
+        EventBody::TaintAttached(body) => {
+            RunCommand::AttachTaint { run_id, subject: Some(body.subject.clone()), labels: body.labels.clone() }
+        }
+        EventBody::RunStep(body) => {
+            let committed = recorded.entry.payloads.iter().find(|payload| payload.role == STEP_ROLE)?;
+            let content = bytes(recorded, STEP_ROLE, payloads).ok()?;
+            RunCommand::RecordStep {
+                run_id,
+                subject: Some(body.subject.clone()),
+                kind: body.kind,
+                source: body.source.clone(),
+                labels: body.labels.clone(),
+                content_type: committed.content_type.clone(),
+                content,
+            }
+        }
+        _ => return None,
+    };
+    Some(CommandBody::Run(Box::new(command)))
 }
 
 /// The creation of the ledger: parameters, the first keys, and last the first operator.

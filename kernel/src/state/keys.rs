@@ -2,6 +2,7 @@
 //!
 //! A key's bytes are its number, then its parts: names after one byte of length, numbers big-endian, the last text bare.
 
+mod accumulator;
 mod active_bundle;
 mod agent_key;
 mod approval;
@@ -39,6 +40,7 @@ mod subject_state;
 mod tenant;
 mod tenant_settings;
 
+pub use accumulator::AccumulatorRecord;
 pub use active_bundle::ActiveBundleRecord;
 pub use agent_key::{AgentKeyRecord, pair_text};
 pub use approval::{ApprovalRecord, ApprovalStatus, Vote};
@@ -71,6 +73,7 @@ pub use rate::RateRecord;
 pub use request::RequestRecord;
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
+pub(crate) use run::read_mode;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
 pub use runtime_rules::RuntimeRulesRecord;
 pub use subject_state::{InboxLabel, SubjectStateRecord};
@@ -148,6 +151,8 @@ pub enum StateKey {
     Budget(TenantId, String),
     /// A rate's bucket, by its key.
     Rate(TenantId, String),
+    /// What calls added up to under a contract across steps.
+    Accumulator(TenantId, String),
     /// How many rows end in a minute.
     ExpiryBucket(u64),
     /// What ends in a minute: the minute and the row.
@@ -188,6 +193,7 @@ const RUNTIME_RULES: u8 = 38;
 const MESSAGE_NONCE: u8 = 35;
 const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
+const ACCUMULATOR: u8 = 41;
 const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
 const TENANT_SETTINGS: u8 = 42;
@@ -228,6 +234,7 @@ impl StateKey {
             StateKey::MessageNonce(..) => MESSAGE_NONCE,
             StateKey::AgentKey(..) => AGENT_KEY,
             StateKey::KillSwitch(..) => KILL_SWITCH,
+            StateKey::Accumulator(..) => ACCUMULATOR,
             StateKey::SubjectState(..) => SUBJECT_STATE,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
             StateKey::TenantSettings(_) => TENANT_SETTINGS,
@@ -272,6 +279,7 @@ impl StateKey {
             | StateKey::RuntimeRules(tenant, text)
             | StateKey::MessageNonce(tenant, text)
             | StateKey::AgentKey(tenant, text)
+            | StateKey::Accumulator(tenant, text)
             | StateKey::Lease(tenant, text)
             | StateKey::LeaseIndex(tenant, text)
             | StateKey::Approval(tenant, text)
@@ -331,6 +339,7 @@ impl StateKey {
             MEMORY => StateKey::Memory(read_tenant(&mut r)?, read_name(&mut r)?),
             MESSAGE_NONCE => StateKey::MessageNonce(read_tenant(&mut r)?, read_name(&mut r)?),
             AGENT_KEY => StateKey::AgentKey(read_tenant(&mut r)?, read_name(&mut r)?),
+            ACCUMULATOR => StateKey::Accumulator(read_tenant(&mut r)?, read_name(&mut r)?),
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
             SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),

@@ -1,12 +1,13 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    ActiveBundleRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord, BundleRecord, CredentialNameRecord,
-    CredentialRecord, DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord, ExpiryBucketRecord,
-    ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord, LeaseIndexRecord,
-    LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord, OutstandingRecord, PendingCall,
-    PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord,
-    RuntimeRulesRecord, StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
+    AccumulatorRecord, ActiveBundleRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord, BundleRecord,
+    CredentialNameRecord, CredentialRecord, DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord,
+    ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord,
+    LeaseIndexRecord, LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord,
+    OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord,
+    RequestWindowRecord, RunRecord, RuntimeRulesRecord, StateKey, SubjectStateRecord, TenantRecord,
+    TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -76,6 +77,7 @@ records! {
     Memory(MemoryRecord) for (StateKey::Memory(..));
     MessageNonce(MessageNonceRecord) for (StateKey::MessageNonce(..));
     AgentKey(AgentKeyRecord) for (StateKey::AgentKey(..));
+    Accumulator(AccumulatorRecord) for (StateKey::Accumulator(..));
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
     SubjectState(SubjectStateRecord) for (StateKey::SubjectState(..));
     ErasedPayload(ErasedPayloadRecord) for (StateKey::ErasedPayload(..));

@@ -39,6 +39,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::OfferedBundle(t, h)),
         hashes().prop_map(StateKey::Bundle),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Accumulator(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Memory(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::RuntimeRules(t, s)),
@@ -220,7 +221,10 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
     let runtime = RuntimeRulesRecord { bundle: hash, hash, source: b"rules: []".to_vec() };
     let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
+    let distinct = std::collections::BTreeSet::from([hash]);
+    let added = AccumulatorRecord { count: n, sum: "0.5".into(), distinct, expires: flag.then_some(Time(n)) };
     vec![
+        (StateKey::Accumulator(tenant(), "run/r/k".into()), Record::Accumulator(added)),
         (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
         (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),

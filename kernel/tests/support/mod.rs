@@ -4,11 +4,12 @@
 pub mod archive;
 mod execution;
 mod random;
+pub mod runs;
 pub mod spending;
 
 use assent_kernel::command::{
     Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
-    OfferedSource, Redeem, RequestId, Role, RunRequest,
+    OfferedSource, Redeem, RequestId, Role, RunCommand, RunRequest,
 };
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
 use assent_kernel::refusal::Refusal;
@@ -374,12 +375,16 @@ fn random_command(world: &mut World) -> Command {
     let body = random_body(world, &mut dice);
     let suitable = match &body {
         CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
+        CommandBody::Run(run) if !matches!(**run, RunCommand::AttachTaint { .. } | RunCommand::RecordStep { .. }) => {
+            admin(dice.pick(&TENANTS))
+        }
         CommandBody::Evaluate(_)
         | CommandBody::Message(_)
         | CommandBody::Memory(_)
         | CommandBody::OpenRun(_)
         | CommandBody::CloseRun(_)
-        | CommandBody::Execution(_) => agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None])),
+        | CommandBody::Execution(_)
+        | CommandBody::Run(_) => agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None])),
         _ => operator(),
     };
     let mut command = world.command(if dice.below(8) == 0 { caller } else { suitable }, body);
@@ -422,7 +427,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
     let other = dice.pick(&SUBJECTS[1..]);
     let run = format!("run-{}", dice.below(6));
     let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(44) {
+    match dice.below(50) {
         0 => CommandBody::Genesis(Box::new(genesis())),
         1 => new_tenant(of),
         2 => register(of, subject),
@@ -454,6 +459,7 @@ fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
         18 | 19 => control(random::random_control(dice, of, other)),
         22..=24 => CommandBody::Memory(Box::new(random::random_memory(world, dice, of, asserted))),
         20 | 21 => CommandBody::Message(Box::new(random::random_message(world, dice, of, subject))),
+        44..=47 => CommandBody::Run(Box::new(runs::random_run(dice, of, run, asserted))),
         _ => evaluate(Evaluate {
             run_id: (dice.below(2) == 0).then_some(run),
             subject: asserted,

@@ -46,5 +46,10 @@ pub(super) fn envelope(evaluate: &Evaluate, active: &Hash, tool: &Tool) -> Resul
     let wrong = differs(claimed.category.as_deref(), tool.category())
         || differs(claimed.risk_tier.as_deref(), tool.risk_tier())
         || claimed.policy_bundle.as_ref().is_some_and(|hash| hash != active);
-    if wrong { Err(ReasonCode::EnvelopeMismatch) } else { Ok(()) }
+    if wrong {
+        return Err(ReasonCode::EnvelopeMismatch);
+    }
+    // A tool whose server lists it differently than when it was pinned is another tool.
+    let repinned = |pin: Hash| claimed.tool_schema.is_some_and(|listed| listed != pin);
+    if tool.pin().is_some_and(repinned) { Err(ReasonCode::ToolPinMismatch) } else { Ok(()) }
 }

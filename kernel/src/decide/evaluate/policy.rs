@@ -1,20 +1,24 @@
 //! Steps 5 to 9: capability, contract, rules and Rego, once for the call and once more for what is to run in its place.
 
 use super::{Asked, Called, Replaced, called, run_mode};
+use crate::accumulator::Scope;
 use crate::bundle::{Accumulated, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation, Tool};
 use crate::command::Evaluate;
-use crate::decide::Context;
 use crate::decide::grants::{Cover, Covered, cover};
+use crate::decide::{Context, killed};
 use crate::reason::ReasonCode;
 use crate::state::StateRead;
-use crate::state::keys::RunRecord;
+use crate::state::keys::{RunMode, RunRecord};
 use crate::value::Object;
 use crate::verdict::Verdict;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::Time;
 
 /// What an evaluation is told about the call's surroundings.
-struct Surroundings<'a> {
+struct Surroundings<'a, S: StateRead> {
+    state: &'a S,
+    scope: Scope<'a>,
+    mode: RunMode,
     /// On what the call rests besides standing capabilities.
     cover: Cover,
     asked: &'a Asked<'a>,
@@ -22,7 +26,7 @@ struct Surroundings<'a> {
     now: Time,
 }
 
-impl Facts for Surroundings<'_> {
+impl<S: StateRead> Facts for Surroundings<'_, S> {
     fn situation(&self) -> Situation<'_> {
         let context = &self.asked.evaluate.context;
         let counters = &self.run.counters;
@@ -37,7 +41,7 @@ impl Facts for Surroundings<'_> {
             },
             now: self.now,
             environment: &self.asked.evaluate.environment,
-            mode: self.run.mode.name(),
+            mode: self.mode.name(),
             // The caller's own word can raise the risk only; what reporters say is added where it is known.
             risk_milli: context.risk_score_milli.unwrap_or_default().into(),
             labels: &context.source_labels,
@@ -47,8 +51,8 @@ impl Facts for Surroundings<'_> {
         }
     }
 
-    fn accumulated(&self, _: &str, _: Per, _: Option<&Hash>) -> Accumulated {
-        Accumulated::default()
+    fn accumulated(&self, key: &str, per: Per, value: Option<&Hash>) -> Accumulated {
+        self.scope.read(self.state, key, per, value)
     }
 }
 
@@ -65,7 +69,9 @@ pub(super) fn vote<S: StateRead>(
         Err(code) => return (Outcome::deny(code), None, None),
     };
     let lease = cover.lease.clone();
-    let mut facts = Surroundings { cover, asked, run: called.run, now: ctx.now };
+    let Called { subject, run, mode, .. } = *called;
+    let scope = Scope { tenant: &asked.caller.tenant, run_id, subject, now: ctx.now };
+    let mut facts = Surroundings { state: ctx.state, scope, mode, cover, asked, run, now: ctx.now };
     let call = Call { subject: called.subject, tool: called.tool, args: called.args };
     let mut outcome = called.bundle.evaluate_with(&call, &facts);
     let Some(replacement) = outcome.replacement.take() else { return (outcome, None, lease) };
@@ -97,10 +103,10 @@ fn covered<S: StateRead>(
 
 /// The replacement goes the whole way again. Compute is off in it: a rule that would replace the replacement by something else
 /// rejects it, one that asks for exactly this agrees.
-fn second_pass(
+fn second_pass<S: StateRead>(
     asked: &Asked<'_>,
     called: &Called<'_>,
-    facts: &mut Surroundings<'_>,
+    facts: &mut Surroundings<'_, S>,
     replacement: &Replacement,
     cover_of: impl Fn(&Tool, &Object) -> Result<Cover, ReasonCode>,
 ) -> Result<(Outcome, Replaced), ReasonCode> {
@@ -110,7 +116,8 @@ fn second_pass(
     let inputs = replacement.inputs();
     let evaluate = Evaluate { tool: name.to_owned(), content_type: JSON.to_owned(), inputs, ..asked.evaluate.clone() };
     let args = called::arguments(tool, &evaluate)?;
-    run_mode::admits(called.mode, tool)?;
+    run_mode::admits(called.mode, called.run, tool, &args)?;
+    kill_switch(facts, name)?;
     // What runs is what is taken from a lease.
     facts.cover = cover_of(tool, &args)?;
     let second = bundle.evaluate_with(&Call { subject: called.subject, tool, args: &args }, &*facts);
@@ -119,6 +126,11 @@ fn second_pass(
         return Err(ReasonCode::ComputeRejected);
     }
     Ok((second, Replaced { evaluate, schema: Some(tool.schema_hash()) }))
+}
+
+/// What takes the call's place may be another tool, with a switch of its own.
+fn kill_switch<S: StateRead>(facts: &Surroundings<'_, S>, tool: &str) -> Result<(), ReasonCode> {
+    killed(facts.state, facts.scope.tenant, [], Some(tool)).map_or(Ok(()), Err)
 }
 
 const JSON: &str = "application/json";

@@ -6,7 +6,9 @@ use assent_ledger::ids::TenantId;
 use super::{Asked, Judged};
 use crate::codec::Writer;
 use crate::command::{CallContext, Evaluate};
-use crate::event::{CONTEXT_ROLE, Event, INPUT_ROLE, PayloadIntent, PolicyDecision, REPLACEMENT_ROLE, ShownRules};
+use crate::event::{
+    ACCUMULATE_ROLE, CONTEXT_ROLE, Event, INPUT_ROLE, PayloadIntent, PolicyDecision, REPLACEMENT_ROLE, ShownRules,
+};
 use crate::limits::RULES_SHOWN_MAX;
 use crate::stamp::{Purpose, Stamp};
 use crate::verdict::Verdict;
@@ -17,7 +19,7 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
     let subject = asked.subject().map(str::to_owned);
     let effective = judged.effective();
     let mut payloads = payloads(evaluate);
-    let Judged { run_id, bundle, schema, outcome, mut effects, observe, replacement, counts, .. } = judged;
+    let Judged { run_id, bundle, schema, outcome, mut effects, observe, replacement, counts, accumulate, .. } = judged;
     let salt: [u8; 32] = stamp.derive(Purpose::RequestSalt, 0);
     let commit = |evaluate: &Evaluate, schema: Option<&Hash>| {
         sha256(&[&salt, &request_hash(&caller.tenant, subject.as_deref(), evaluate, schema).0])
@@ -37,6 +39,10 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
         }
         let content_type = replacement.evaluate.content_type;
         payloads.push(PayloadIntent { role: REPLACEMENT_ROLE, content_type, bytes: replacement.evaluate.inputs });
+    }
+    if let Some(bytes) = accumulate {
+        let content_type = "application/vnd.assent.accumulate".to_owned();
+        payloads.push(PayloadIntent { role: ACCUMULATE_ROLE, content_type, bytes });
     }
     let total = u32::try_from(outcome.rules.len()).unwrap_or(u32::MAX);
     let shown = outcome.rules.iter().take(RULES_SHOWN_MAX).map(|id| id.to_string()).collect();
@@ -83,6 +89,9 @@ pub(super) fn counts(judged: &Judged) -> Vec<&'static str> {
     if judged.is_strike() {
         counts.push("strikes");
     }
+    // Writes count where they may happen, attempts to read and to send in any case.
+    let may_run = judged.effective() > Verdict::Escalate;
+    counts.extend(judged.seen.iter().filter(|name| **name != "writes" || may_run));
     counts
 }
 

@@ -1,0 +1,101 @@
+//! What calls add up to for contracts across steps: the keys, and the payload by which a decision says what it adds.
+//!
+//! Amounts and digests derive from arguments. They are a payload, never in a leaf; where it was erased, a replay does not add.
+
+use assent_ledger::hash::Hash;
+use assent_ledger::ids::{TenantId, Time};
+
+use crate::bundle::{Accumulate, Accumulated, Addend, Per};
+use crate::codec::{CodecError, Reader, Writer};
+use crate::limits::{ACCUMULATIONS_MAX, TEXT_BYTES_MAX};
+use crate::state::{Record, StateKey, StateRead};
+use crate::value::Number;
+
+/// Microseconds of a day.
+pub const DAY_MICROS: u64 = 24 * 3_600 * 1_000_000;
+
+/// Whose calls are added up.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// The run.
+    pub run_id: &'a str,
+    /// The subject.
+    pub subject: &'a str,
+    /// Stamped time; its day (UTC) counts.
+    pub now: Time,
+}
+
+impl Scope<'_> {
+    /// The text of the accumulator's key.
+    pub fn text(&self, key: &str, per: Per) -> String {
+        match per {
+            Per::Run => format!("run/{}/{key}", self.run_id),
+            Per::Day => format!("day/{}/{}/{key}", self.now.0 / DAY_MICROS, self.subject),
+        }
+    }
+
+    /// What was added up before.
+    pub fn read(&self, state: &impl StateRead, key: &str, per: Per, value: Option<&Hash>) -> Accumulated {
+        let key = StateKey::Accumulator(self.tenant.clone(), self.text(key, per));
+        match state.get(&key).as_deref() {
+            Some(Record::Accumulator(known)) => Accumulated {
+                count: known.count,
+                sum: Number::parse(&known.sum).unwrap_or_default(),
+                distinct: u64::try_from(known.distinct.len()).unwrap_or(u64::MAX),
+                seen: value.is_some_and(|value| known.distinct.contains(value)),
+            },
+            _ => Accumulated::default(),
+        }
+    }
+}
+
+/// The payload's bytes.
+pub fn encode(scope: &Scope<'_>, items: &[Accumulate]) -> Vec<u8> {
+    let mut w = Writer::versioned(VERSION);
+    w.count(items.len());
+    for item in items {
+        w.text(&scope.text(&item.key, item.per));
+        w.bool(item.per == Per::Day);
+        match &item.add {
+            Addend::Count => w.u8(1),
+            Addend::Sum(number) => {
+                w.u8(2);
+                w.text(&number.normal_text());
+            }
+            Addend::Distinct(hash) => {
+                w.u8(3);
+                w.fixed(&hash.0);
+            }
+        }
+    }
+    w.finish()
+}
+
+/// One addition as a payload has it: the text of the key, whether it counts for a day only, and what is added.
+pub type Addition = (String, bool, Addend);
+
+/// Reads a payload strictly; any bytes are safe.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Addition>, CodecError> {
+    let mut r = Reader::versioned(bytes, "the additions", VERSION)?;
+    let count = r.count("the additions", ACCUMULATIONS_MAX)?;
+    let mut items = Vec::new();
+    for _ in 0..count {
+        let (text, daily) = (r.text("a key", TEXT_BYTES_MAX)?, r.bool("daily")?);
+        let add = match r.u8("a kind of addition")? {
+            1 => Addend::Count,
+            2 => {
+                let text = r.text("an amount", TEXT_BYTES_MAX)?;
+                Addend::Sum(Number::parse(&text).map_err(|_| CodecError::Invalid { what: "an amount" })?)
+            }
+            3 => Addend::Distinct(r.hash("a digest")?),
+            got => return Err(CodecError::Choice { what: "a kind of addition", got: u64::from(got) }),
+        };
+        items.push((text, daily, add));
+    }
+    r.finish()?;
+    Ok(items)
+}
+
+const VERSION: u8 = 1;
