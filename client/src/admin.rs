@@ -116,6 +116,8 @@ commands! {
     set_kill_switch(SetKillSwitchRequest) -> CommandResponse via ControlClient;
     /// Makes another version of the kernel decide.
     activate_kernel_version(ActivateKernelVersionRequest) -> CommandResponse via ControlClient;
+    /// Sets the rules that are asked before those of the active bundle.
+    set_runtime_rules(SetRuntimeRulesRequest) -> CommandResponse via ControlClient;
     /// Lets a disabled principal act again.
     enable_principal(EnablePrincipalRequest) -> CommandResponse via ControlClient;
     /// Creates the ledger: initialises Raft and commits the genesis.

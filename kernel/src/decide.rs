@@ -7,6 +7,7 @@ mod acting;
 mod approvals;
 mod budgets;
 mod caller;
+mod check;
 mod control;
 mod credentials;
 mod effects;
@@ -38,6 +39,7 @@ use crate::state::{Record, StateKey, StateRead};
 
 pub use approvals::{DecisionState, decision_state};
 pub use budgets::{ChargedCall, Charges, charges};
+pub use check::{CheckAnswer, check};
 pub use control::{is_erased, killed, killed_since, settings};
 pub(crate) use effects::digest_of_effect;
 pub use effects::effect_seen;

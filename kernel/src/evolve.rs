@@ -84,7 +84,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::HitlDecision(body) => approvals::answered(state, at, event, body),
         EventBody::ApprovalExpired(body) => approvals::expired(state, at, tenant, body),
         EventBody::ApprovalVoid(body) => approvals::voided(state, at, tenant, body),
-        EventBody::RunModeChanged(body) => run::mode_changed(state, event, body),
+        EventBody::RunModeChanged(body) => run::mode_changed(state, at, event, body),
         EventBody::TaintAttached(body) => run::taint_attached(state, at, event, body),
         EventBody::RunStep(body) => run::step(state, at, event, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),

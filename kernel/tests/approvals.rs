@@ -6,13 +6,13 @@ mod support;
 use assent_kernel::bundle::{bundle_hash, compile};
 use assent_kernel::command::{
     ApprovalAction, ApprovalCommand, CallContext, Caller, Command, CommandBody, ControlCommand, Evaluate,
-    ExecutionCommand, KillTarget, OfferedSource, Redeem, Role,
+    ExecutionCommand, GrantCommand, GrantTerms, KillTarget, OfferedSource, Redeem, Role, RunCommand,
 };
 use assent_kernel::decide::request_hash;
 use assent_kernel::machine::{Answer, AppliedBatch};
 use assent_kernel::reason::ReasonCode::{self, *};
 use assent_kernel::refusal::Refusal;
-use assent_kernel::state::keys::DecisionTerms;
+use assent_kernel::state::keys::{DecisionTerms, RunMode};
 use assent_kernel::verdict::Verdict;
 use assent_ledger::entry::Entry;
 use assent_ledger::ids::{Seq, Time};
@@ -320,6 +320,46 @@ fn under_another_bundle_people_are_asked_again() {
     activate_source(&mut world, &stricter);
     assert_eq!(heard(&mut world, person("alice"), yes(&approval)), (Verdict::Deny, ApprovalVoid, false));
     assert_eq!(again(&mut world, &command).codes, [RuleDenied]);
+}
+
+#[test]
+fn a_quarantine_kills_leases_and_approvals_and_a_release_does_not_bring_them_back() {
+    let mut world = world(10);
+    let in_run = |run: &str| Evaluate { run_id: Some(run.into()), ..call("pay.send", PAY) };
+    let (command, approval) = wait_for(&mut world, in_run("r1"));
+    let terms = GrantTerms {
+        environment: "prod".into(),
+        run_id: None,
+        class: "http".into(),
+        actions: vec!["get".into()],
+        constraints: Vec::new(),
+        calls: 2,
+        seconds: 60,
+        justification: Vec::new(),
+    };
+    let request = || CommandBody::Grant(Box::new(GrantCommand::Request { subject: None, terms: terms.clone() }));
+    assert!(matches!(world.send(me(), request()), Answer::Ruled { verdict: Verdict::Allow, .. }));
+    let run = |command| CommandBody::Run(Box::new(command));
+    let (tenant, run_id, justification) = (tenant("acme"), "r1".to_owned(), b"odd".to_vec());
+    let mode = RunMode::Quarantined;
+    let stop = RunCommand::SetRunMode {
+        tenant: tenant.clone(),
+        run_id: run_id.clone(),
+        mode,
+        justification: justification.clone(),
+    };
+    world.must(admin("acme"), run(stop));
+    // Another run of the same subject does not escape it.
+    match world.send(me(), request()) {
+        Answer::Ruled { codes, .. } => assert_eq!(codes, [RunQuarantined]),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(heard(&mut world, person("alice"), yes(&approval)), (Verdict::Deny, ApprovalVoid, false));
+    world.must(admin("acme"), run(RunCommand::ReleaseQuarantine { tenant, run_id, justification }));
+    assert_eq!(heard(&mut world, person("alice"), yes(&approval)), (Verdict::Deny, ApprovalVoid, false));
+    assert_eq!(again(&mut world, &command).codes, [ApprovalVoid]);
+    let get = call("http.get", r#"{"url":"https://api.example.com/v1"}"#);
+    assert_eq!(seen(world.send(me(), evaluate(get))).codes, [LeaseRevoked]);
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn layout_order_of_keys_and_spelling_are_no_changes() {
         .replace("tools:\n", "# a comment\n\ntools:\n")
         .replace("  - {name: gone, class: c, action: a}\n", "")
         .replace("tools:\n", "tools:\n  - name: gone\n    action: a\n    class: \"c\"\n");
-    assert_eq!(changes(OLD, &new), [String::new(); 0]);
+    assert_eq!(changes(OLD, &new), Vec::<String>::new());
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn the_runtime_layer_is_asked_first_and_denies_nothing_by_being_there() {
     assert_eq!(ask(&contract_only, "t", r#"{"n":1}"#, &none, None, Some(&narrow)).verdict, Verdict::Allow);
     assert_eq!(ask(&contract_only, "u", r#"{"n":1}"#, &none, None, Some(&narrow)).codes, [RuleDenied]);
     let empty = runtime("[]", &project);
-    assert!(empty.is_empty() && empty.len() == 0);
+    assert!(empty.is_empty());
     assert_eq!(empty.hash(), runtime_hash(b"rules: []"));
 }
 

@@ -219,3 +219,38 @@ fn the_system_has_a_key_for_its_payloads_from_the_genesis_on() {
     assert_eq!(names, ["-"]);
     assert_ne!(applied.tenant_keys[0].1, [0; 32]);
 }
+
+#[test]
+fn layers_are_asked_with_the_bundle() {
+    let mut world = World::ready(11);
+    let me = || agent("acme", Some("agent-1"));
+    let decided = |world: &mut World| {
+        let Answer::Decided { codes, .. } = world.send(me(), mail()) else { panic!() };
+        let entry = Entry::parse(world.leaves.last().unwrap()).unwrap();
+        let effects = entry.body.get("effects").cloned();
+        let layer = |name: &str| effects.as_ref().and_then(|effects| effects.get(name)?.as_hash());
+        (codes[0], layer("baseline"), layer("runtime"))
+    };
+    let (code, baseline, layer) = decided(&mut world);
+    assert!(code.is_allow() && baseline.is_none() && layer.is_none());
+    world.must(admin("acme"), runtime("acme", "prod", RUNTIME));
+    assert_eq!(decided(&mut world), (ReasonCode::RuleDenied, None, Some(runtime_hash(RUNTIME.as_bytes()))));
+    world.must(admin("acme"), runtime("acme", "prod", "rules: []"));
+    // What the operator's baseline denies, the tenant's bundle cannot allow; the environment's own comes before that of all.
+    let rule = |decision: &str| {
+        let rule = format!("{{id: b-mail, match: {{tool_class: mail}}, decision: {decision}}}");
+        format!("name: b-{decision}\nversion: 1\nrules: [{rule}]\n").into_bytes()
+    };
+    let activate = |world: &mut World, environment: &str, source: Vec<u8>| {
+        let bundle_hash = assent_kernel::bundle::bundle_hash(&source);
+        world.must(operator(), CommandBody::OfferBundle(OfferedSource { tenant: tenant("-"), source }));
+        let (tenant, environment) = (tenant("-"), environment.into());
+        world.must(operator(), CommandBody::ActivateBundle { tenant, environment, bundle_hash });
+        bundle_hash
+    };
+    let everywhere = activate(&mut world, "*", rule("deny"));
+    assert_eq!(decided(&mut world), (ReasonCode::BaselineDenied, Some(everywhere), None));
+    let here = activate(&mut world, "prod", rule("allow"));
+    let (code, baseline, _) = decided(&mut world);
+    assert!(code.is_allow() && baseline == Some(here), "{code}");
+}

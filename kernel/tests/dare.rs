@@ -1,18 +1,16 @@
 //! DARE's views: each produced record fits the schema that is shipped with it. `dare_vectors.rs` compares them byte for byte.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/archive.rs"]
-mod archive;
 mod support;
 
 use std::collections::BTreeMap;
 
-use archive::{Archive, archive, full_call, schema, sealed, valid};
 use assent_kernel::dare::{PAYLOAD_REF_TYPE, PayloadRef, ledger_event, policy_decision_record, tool_request_envelope};
 use assent_kernel::event::EventBody;
 use assent_kernel::replay::Recorded;
 use assent_ledger::hash::sha256;
 use serde_json::Value;
+use support::archive::{Archive, archive, full_call, schema, sealed, valid};
 use support::{GOOD_MAIL, agent, call, evaluate};
 
 fn one_call() -> (Archive, Recorded) {

@@ -1,11 +1,8 @@
 //! A whole run in DARE's terms: the response, the trace, the commits, a message; and an agent that runs again at the recorded boundary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/archive.rs"]
-mod archive;
 mod support;
 
-use archive::{Archive, archive, full_call, valid};
 use assent_kernel::command::{
     AgentMessage, CommandBody, Complete, Completion, Evaluate, ExecutionCommand, MessageCommand, NewAgentKey,
 };
@@ -18,6 +15,7 @@ use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::Time;
 use assent_ledger::keys::SecretKey;
 use serde_json::{Value, json};
+use support::archive::{Archive, archive, full_call, valid};
 use support::{SECOND, admin, agent, call, credential_of, evaluate, origin, register, tenant};
 
 const OUTPUT: &[u8] = br#"{"updated": true, "secret": "hunter2"}"#;

@@ -3,17 +3,15 @@
 //! anew, `ASSENT_BLESS=archive` the entries too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/archive.rs"]
-mod archive;
 mod support;
 
 use std::collections::BTreeMap;
 
-use archive::{Archive, archive, full_call, repository, sealed, valid};
 use assent_kernel::dare::{ledger_event, policy_decision_record, tool_request_envelope};
 use assent_kernel::replay::Recorded;
 use assent_ledger::receipt::Receipt;
 use serde_json::{Value, json};
+use support::archive::{Archive, archive, full_call, repository, sealed, valid};
 use support::{agent, call, evaluate, mail};
 
 /// What is recorded: calls that were allowed and denied, with and without a context, sealed and anchored.

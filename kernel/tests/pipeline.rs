@@ -305,6 +305,34 @@ fn observe_mode_records_what_would_be_and_lets_it_pass() {
 }
 
 #[test]
+fn a_check_says_what_would_be_decided_and_records_nothing() {
+    for (tool, inputs) in [
+        ("note.read", "{}"),
+        ("nobody.knows", "{}"),
+        ("pay", r#"{"amount":900,"to":"friend"}"#),
+        ("pay", r#"{"amount":1,"to":"stranger"}"#),
+        ("page.get", r#"{"url":"https://bad.example/"}"#),
+        ("sign", "{}"),
+    ] {
+        let mut world = world();
+        ask(&mut world, "note.read", "{}");
+        let before = world.summary();
+        let caller = agent("acme", Some("agent-1"));
+        let call = in_run(tool, inputs, "run-1");
+        let now = assent_ledger::ids::Time(world.clock + 1_000);
+        let answer = assent_kernel::decide::check(&world.state, &caller, &call, now).unwrap();
+        assert_eq!(world.summary(), before);
+        let decision = decide(&mut world, call.clone());
+        assert_eq!((answer.verdict, answer.effective), (decision.verdict, decision.effective), "{tool}");
+        assert_eq!((answer.codes, answer.rules), (decision.codes, decision.rules));
+        assert_eq!(answer.replacement.is_some(), decision.effects.replacement.is_some());
+        let stranger = agent("acme", Some("nobody"));
+        let refused = assent_kernel::decide::check(&world.state, &stranger, &call, now);
+        assert_eq!(refused, Err(Refusal::CredentialNotValid), "a check asks who asks");
+    }
+}
+
+#[test]
 fn the_record_of_a_run_stays_small() {
     let mut world = world();
     for n in 0..400 {

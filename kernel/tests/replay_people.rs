@@ -1,13 +1,10 @@
 //! Calls that wait for people, and leases: decided again without a difference, and the answers in DARE's terms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/archive.rs"]
-mod archive;
 mod support;
 
 use std::convert::Infallible;
 
-use archive::{Archive, Keeper, archive, valid};
 use assent_kernel::bundle::bundle_hash;
 use assent_kernel::command::{
     ApprovalAction, ApprovalCommand, Caller, CommandBody, GrantCommand, GrantTerms, OfferedSource, Role,
@@ -16,6 +13,7 @@ use assent_kernel::dare::hitl_decision_record;
 use assent_kernel::event::EventBody;
 use assent_kernel::replay::{Finding, Found, Summary, Why, replay};
 use serde_json::json;
+use support::archive::{Archive, Keeper, archive, valid};
 use support::{admin, agent, call, credential_of, evaluate, register, tenant};
 
 const PEOPLE: &str = r"

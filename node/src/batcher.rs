@@ -102,6 +102,7 @@ fn size_hint(command: &Command) -> usize {
             ControlCommand::ErasePayload { justification, .. } | ControlCommand::KillSwitch { justification, .. } => {
                 justification.len()
             }
+            ControlCommand::SetRuntimeRules { source, .. } => source.len(),
             _ => 0,
         },
         _ => 0,

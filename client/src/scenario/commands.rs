@@ -1,7 +1,9 @@
 //! From a scenario's steps to the kernel's commands, and from its answers to the scenario's.
 
 mod grants;
+mod memory;
 mod messages;
+mod runs;
 
 use std::collections::BTreeMap;
 
@@ -127,6 +129,27 @@ pub(super) fn command(
             let command = ExecutionCommand::Complete(complete(step, saved)?);
             Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Execution(Box::new(command))))
         }
+        Action::KillSwitch(step) => {
+            let name = step.name.as_deref().unwrap_or_default();
+            let target = KillTarget::from_parts(&step.target, name);
+            let target = target.ok_or_else(|| format!("`{}` `{name}` is nothing that can be switched", step.target))?;
+            let (tenant, engaged, justification) = (tenant.clone(), step.engaged, b"scenario".to_vec());
+            let body = control(ControlCommand::KillSwitch { tenant, target, engaged, justification });
+            Ok((admin_or(scenario, step.who.as_deref())?, body))
+        }
+        Action::TenantDisabled(step) => {
+            let (tenant, disabled) = (tenant.clone(), step.disabled);
+            Ok((Who::Operator, control(ControlCommand::SetTenantDisabled { tenant, disabled })))
+        }
+        Action::Tick(_) => Ok((Who::Node, CommandBody::Tick)),
+        other => between(scenario, other, moment),
+    }
+}
+
+/// Commands about what lies between subjects, and between them and their runs: agreements, messages, memory, modes.
+fn between(scenario: &Scenario, action: Action<'_>, moment: &Moment<'_>) -> Result<(Who, CommandBody), String> {
+    let Moment { tenant, saved, .. } = *moment;
+    match action {
         Action::Resolve(step) => {
             let command = grants::resolve(step, saved)?;
             Ok((who_of(scenario, step.who.as_deref())?, CommandBody::Approval(Box::new(command))))
@@ -143,24 +166,17 @@ pub(super) fn command(
             let command = grants::revoke(tenant, step, saved)?;
             Ok((admin_or(scenario, step.who.as_deref())?, CommandBody::Grant(Box::new(command))))
         }
+        Action::MemoryWrite(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::write(scenario, step)?)),
+        Action::MemoryRead(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::read(scenario, step))),
+        Action::MemoryForget(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::forget(scenario, step))),
+        Action::AttachTaint(step) => Ok((who_of(scenario, step.who.as_deref())?, runs::attach_taint(step)?)),
+        Action::SetRunMode(step) => Ok((admin_or(scenario, step.who.as_deref())?, runs::set_mode(tenant, step)?)),
+        Action::Release(step) => Ok((admin_or(scenario, step.who.as_deref())?, runs::release(tenant, step))),
         Action::Message(step) => {
             let who = who_of(scenario, step.who.as_deref())?;
             let body = messages::message(step, &who, (moment.origin, tenant), moment.now, moment.drawn)?;
             Ok((who, body))
         }
-        Action::KillSwitch(step) => {
-            let name = step.name.as_deref().unwrap_or_default();
-            let target = KillTarget::from_parts(&step.target, name);
-            let target = target.ok_or_else(|| format!("`{}` `{name}` is nothing that can be switched", step.target))?;
-            let (tenant, engaged, justification) = (tenant.clone(), step.engaged, b"scenario".to_vec());
-            let body = control(ControlCommand::KillSwitch { tenant, target, engaged, justification });
-            Ok((admin_or(scenario, step.who.as_deref())?, body))
-        }
-        Action::TenantDisabled(step) => {
-            let (tenant, disabled) = (tenant.clone(), step.disabled);
-            Ok((Who::Operator, control(ControlCommand::SetTenantDisabled { tenant, disabled })))
-        }
-        Action::Tick(_) => Ok((Who::Node, CommandBody::Tick)),
         other => Err(format!("this driver cannot do {other:?}")),
     }
 }

@@ -232,6 +232,14 @@ fn member<'n>(node: &'n Node, spellings: &[&str]) -> Option<&'n Node> {
     members.iter().find(|(key, _)| spellings.contains(&key.text.as_str())).map(|(_, node)| node)
 }
 
+/// The positions of the budgets and rates that concern a tool.
+pub(super) fn positions(budgets: &[Budget], rates: &[Rate], tool: &Tool) -> (Vec<u32>, Vec<u32>) {
+    let of = |concerned: &mut dyn Iterator<Item = bool>| {
+        concerned.zip(0u32..).filter(|(concerned, _)| *concerned).map(|(_, position)| position).collect()
+    };
+    (of(&mut budgets.iter().map(|budget| budget.concerns(tool))), of(&mut rates.iter().map(|rate| rate.concerns(tool))))
+}
+
 /// Reads both sections.
 pub(super) fn read(fields: &Fields<'_>, d: &mut Diagnostics) -> (Vec<Budget>, Vec<Rate>) {
     let budgets: Vec<Budget> =

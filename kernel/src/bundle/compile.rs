@@ -45,26 +45,29 @@ pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
     }
 }
 
+/// The sections of a bundle.
+const KNOWN: [&str; 16] = [
+    "name",
+    "version",
+    "description",
+    "mode",
+    "unknown_tools",
+    "sensitivity_defaults",
+    "tools",
+    "principals",
+    "contract",
+    "rules",
+    "budgets",
+    "rates",
+    "rego",
+    "memory",
+    "behaviour",
+    "limits",
+];
+/// Sections that other formats have and this one does not.
+const LATER: [&str; 4] = ["obligations", "layers", "taint", "approvals"];
+
 fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -> Option<CompiledBundle> {
-    const KNOWN: [&str; 16] = [
-        "name",
-        "version",
-        "description",
-        "mode",
-        "unknown_tools",
-        "sensitivity_defaults",
-        "tools",
-        "principals",
-        "contract",
-        "rules",
-        "budgets",
-        "rates",
-        "rego",
-        "memory",
-        "behaviour",
-        "limits",
-    ];
-    const LATER: [&str; 4] = ["obligations", "layers", "taint", "approvals"];
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
     let name = fields.required("name", d).and_then(|node| text(node, "name", d)).map(str::to_owned);
     let version = fields.required("version", d).and_then(|node| text(node, "version", d)).map(str::to_owned);
@@ -166,7 +169,7 @@ pub(super) fn check_tool_names(
 
 /// Gives every tool the ordered positions of the rules and contract rules that concern it; equal lists are shared.
 fn index(bundle: &mut CompiledBundle, d: &mut Diagnostics) {
-    let CompiledBundle { tools, contracts, rules, .. } = bundle;
+    let CompiledBundle { tools, contracts, rules, budgets, rates, .. } = bundle;
     let mut shared: BTreeSet<Arc<[u32]>> = BTreeSet::new();
     let mut total = 0usize;
     for tool in tools.values_mut() {
@@ -183,6 +186,7 @@ fn index(bundle: &mut CompiledBundle, d: &mut Diagnostics) {
         };
         tool.contracts =
             contracts.iter().zip(0u32..).filter(|(contract, _)| contract.concerns(tool)).map(|(_, p)| p).collect();
+        tool.charged = budgets::positions(budgets, rates, tool);
         if total > CANDIDATES_MAX {
             let message = format!("tools times rules exceed {CANDIDATES_MAX}, name classes or tools in more rules");
             d.error(tool.at, BundleErrorKind::TooLarge, message);

@@ -173,6 +173,16 @@ impl CompiledBundle {
         &self.rates
     }
 
+    /// The budgets that calls of a tool of this bundle may be charged to, in the order written.
+    pub fn budgets_of<'a>(&'a self, tool: &'a Tool) -> impl Iterator<Item = &'a Budget> {
+        tool.charged.0.iter().filter_map(|position| self.budgets.get(usize::try_from(*position).ok()?))
+    }
+
+    /// The rates that calls of a tool of this bundle may be charged to, in the order written.
+    pub fn rates_of<'a>(&'a self, tool: &'a Tool) -> impl Iterator<Item = &'a Rate> {
+        tool.charged.1.iter().filter_map(|position| self.rates.get(usize::try_from(*position).ok()?))
+    }
+
     /// What loads but probably does not mean what it says, in order of lines.
     pub fn lint(&self) -> Vec<Lint> {
         self.lints.clone()

@@ -52,6 +52,8 @@ pub struct Tool {
     pub(super) rules: Arc<[u32]>,
     /// Positions of the contract rules for this tool.
     pub(super) contracts: Vec<u32>,
+    /// Positions of the budgets and of the rates that its calls may be charged to.
+    pub(super) charged: (Vec<u32>, Vec<u32>),
 }
 
 /// What arguments a tool accepts.
@@ -202,6 +204,7 @@ impl Tool {
             egress: flag("egress", d),
             rules: Arc::from([]),
             contracts: Vec::new(),
+            charged: (Vec::new(), Vec::new()),
         };
         tool.schema_hash = tool.hash_schema();
         Some(tool)

@@ -1,5 +1,7 @@
 //! `HITLDecisionRecord`: what a person answered to a call that waited for one.
 
+use assent_ledger::hash::Hash;
+
 use super::decision::request_digest;
 use super::evidence::{Evidence, Gone, base64_text};
 use super::response::decision_of;
@@ -32,16 +34,7 @@ pub fn hitl_decision_record(recorded: &Recorded, evidence: &impl Evidence) -> Op
         ("trace_id", Json::text(decided.as_ref().and_then(|decided| decided.entry.trace_id.as_deref()))),
         ("tenant_id", Json::text(Some(entry.tenant.as_str()))),
         ("environment", Json::text(decision.map(|(_, decision)| decision.environment.as_str()))),
-        (
-            "request",
-            Json::object([
-                ("tool_name", Json::text(Some(&answer.tool))),
-                ("request_hash", Json::digest(request)),
-                // The ledger does not know which argument is an amount or a destination: they are in the request.
-                ("amount_usd", Json::Null),
-                ("destination_ref", Json::Null),
-            ]),
-        ),
+        ("request", request_of(&answer.tool, request)),
         (
             "context",
             Json::object([
@@ -79,4 +72,14 @@ pub fn hitl_decision_record(recorded: &Recorded, evidence: &impl Evidence) -> Op
             ),
         ),
     ]))
+}
+
+/// What was asked for. The ledger does not know which argument is an amount or a destination: they are in the request.
+fn request_of(tool: &str, hash: Option<Hash>) -> Json {
+    Json::object([
+        ("tool_name", Json::text(Some(tool))),
+        ("request_hash", Json::digest(hash)),
+        ("amount_usd", Json::Null),
+        ("destination_ref", Json::Null),
+    ])
 }

@@ -55,7 +55,7 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
         cost_micro_usd: call.usage.cost_micro_usd.max(cost.cost_micro_usd),
     };
     let mut charges = Charges::default();
-    for rate in bundle.rates().iter().filter(|rate| rate.concerns(call.tool)) {
+    for rate in bundle.rates_of(call.tool) {
         for holder in holders(call, rate.scope, |subject| rate.charges(subject)) {
             let key = rate.terms.key(call.environment, &rate.id, &holder);
             let known = state.get(&StateKey::Rate(call.tenant.clone(), key.clone()));
@@ -67,7 +67,7 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
             charges.rates.push(key);
         }
     }
-    for budget in bundle.budgets().iter().filter(|budget| budget.concerns(call.tool)) {
+    for budget in bundle.budgets_of(call.tool) {
         for holder in holders(call, budget.scope, |subject| budget.charges(subject)) {
             charge_budget(state, now, call, budget, &holder, usage, &mut charges);
         }

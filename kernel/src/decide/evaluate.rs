@@ -6,6 +6,7 @@ mod behaviour;
 mod called;
 mod charges;
 pub(super) mod identity;
+mod layers;
 mod obligations;
 mod policy;
 mod record;
@@ -29,6 +30,7 @@ use crate::value::Object;
 use crate::verdict::Verdict;
 use assent_ledger::ids::Time;
 
+use layers::Layers;
 pub use record::request_hash;
 
 /// A call that is to be decided. It need not be the command's own: an approval decides the call that it was asked for.
@@ -59,6 +61,7 @@ struct Called<'a> {
     of_subject: &'a SubjectStateRecord,
     mode: RunMode,
     bundle: &'a CompiledBundle,
+    layers: &'a Layers,
     tool: &'a Tool,
     args: &'a Object,
 }
@@ -223,8 +226,10 @@ fn steps<S: StateRead>(
     };
     judged.schema = Some(tool.schema_hash());
     let args = called::arguments(tool, asked.evaluate)?;
+    let layers = Layers::of(ctx, asked)?;
+    layers.note(&mut judged.effects);
     let Who { subject, run_id, run, of_subject } = *who;
-    let called = Called { subject, run_id, run, of_subject, mode, bundle: &bundle, tool, args: &args };
+    let called = Called { subject, run_id, run, of_subject, mode, bundle: &bundle, layers: &layers, tool, args: &args };
     if let Err(code) = structural(ctx, asked, &called, &active, judged) {
         judged.outcome = Outcome::deny(code);
     } else {
@@ -311,6 +316,10 @@ fn settle<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, who: &Who<'_>, 
     if effective == Verdict::Deny {
         judged.effects.lease = None;
         return;
+    }
+    if judged.outcome.verdict == Verdict::Allow && judged.effects.lease.is_some() {
+        judged.outcome.codes.push(ReasonCode::LeaseValid);
+        judged.outcome.codes.sort_unstable();
     }
     judged.effects.obligations = obligations::recorded(&judged.outcome.obligations);
     if effective > Verdict::Escalate {

@@ -24,7 +24,7 @@ use crate::state::keys::{ALL_ACTIONS, LeaseRecord, RunMode, RunRecord};
 use crate::state::{Record, StateKey, StateRead};
 use crate::verdict::Verdict;
 
-pub(super) use cover::{Cover, Covered, cover};
+pub(super) use cover::{Cover, Covered, cover, quarantined};
 
 /// Decides a command about capabilities.
 pub(super) fn grant<S: StateRead>(ctx: &Context<'_, S>, asked: &GrantCommand) -> Result<Vec<Event>, Refusal> {
@@ -167,6 +167,10 @@ fn allowed_to_ask<S: StateRead>(
     terms: &GrantTerms,
 ) -> Result<(assent_ledger::hash::Hash, std::sync::Arc<CompiledBundle>), ReasonCode> {
     match asker.run.mode {
+        // One quarantined run stops all runs of its subject: a new run does not escape it.
+        _ if cover::quarantined(ctx, &ctx.command.caller.tenant, &asker.subject) => {
+            return Err(ReasonCode::RunQuarantined);
+        }
         RunMode::Normal => {}
         RunMode::Restricted => return Err(ReasonCode::RunRestricted),
         RunMode::Quarantined => return Err(ReasonCode::RunQuarantined),

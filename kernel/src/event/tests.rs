@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 fn bodies() -> Vec<EventBody> {
     let hash = Hash([3; 32]);
     let named = NamedTenant { tenant: TenantId::new("acme").unwrap(), blind: [4; 32] };
-    vec![
+    let first: Vec<EventBody> = vec![
         TenantCreated { opaque: hash, named: None }.into(),
         TenantCreated { opaque: hash, named: Some(named) }.into(),
         PrincipalRegistered { subject: "s".into(), owner: Some("o".into()) }.into(),
@@ -33,6 +33,12 @@ fn bodies() -> Vec<EventBody> {
         .into(),
         RunClosed { subject: "s".into(), reason: RunCloseReason::Idle }.into(),
         decision().into(),
+    ];
+    first.into_iter().chain(granted()).chain(controlled()).collect()
+}
+
+fn granted() -> Vec<EventBody> {
+    vec![
         CapabilityGranted { ruled: ruled(Verdict::Allow) }.into(),
         CapabilityGranted { ruled: ruled(Verdict::Deny) }.into(),
         CapabilityDelegated {
@@ -64,6 +70,12 @@ fn bodies() -> Vec<EventBody> {
         TaintAttached { labels: effects().taint, subject: "s".into() }.into(),
         RunStep { kind: StepKind::Retrieval, labels: effects().taint, source: Some("m".into()), subject: "s".into() }
             .into(),
+    ]
+}
+
+fn controlled() -> Vec<EventBody> {
+    let hash = Hash([3; 32]);
+    vec![
         KillSwitchSet { engaged: true, target: KillTarget::Tenant }.into(),
         KillSwitchSet { engaged: false, target: KillTarget::Tool("t".into()) }.into(),
         TenantConfigured { settings: TenantSettings { observe: true, require_attested: false } }.into(),

@@ -2,14 +2,14 @@
 
 use assent_ledger::ids::TenantId;
 
-use super::EntryFacts;
+use super::{EntryFacts, grants};
 use crate::event::{Event, ModeTrigger, RunModeChanged, RunStep, TaintAttached};
 use crate::limits::QUARANTINED_RUNS_MAX;
 use crate::state::keys::{RunMode, RunRecord, SubjectStateRecord};
 use crate::state::{Record, StateKey, StateWrite};
 use crate::taint::TaintLabel;
 
-pub(super) fn mode_changed(state: &mut impl StateWrite, event: &Event, body: &RunModeChanged) {
+pub(super) fn mode_changed(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &RunModeChanged) {
     let Some(run_id) = &event.run_id else { return };
     change(state, &event.tenant, run_id, |run| {
         if body.shadow {
@@ -28,6 +28,9 @@ pub(super) fn mode_changed(state: &mut impl StateWrite, event: &Event, body: &Ru
     if body.shadow {
         return;
     }
+    if body.to == RunMode::Quarantined {
+        grants::stopped(state, at, &event.tenant, &body.subject);
+    }
     change_subject(state, &event.tenant, &body.subject, |subject| match (body.to, body.trigger) {
         (_, ModeTrigger::Release) => {
             subject.quarantined.retain(|known| known != run_id);
@@ -37,6 +40,8 @@ pub(super) fn mode_changed(state: &mut impl StateWrite, event: &Event, body: &Ru
         }
         // At the cap the oldest stay; as long as one is there, all runs of the subject are quarantined.
         (RunMode::Quarantined, _) => {
+            // What was allowed before it must not run, even when it is released before the token's time is over.
+            subject.void_before = at.seq;
             if !subject.quarantined.contains(run_id) && subject.quarantined.len() < QUARANTINED_RUNS_MAX {
                 subject.quarantined.push(run_id.clone());
             }

@@ -19,6 +19,7 @@ command_service! {
         set_tenant_disabled: SetTenantDisabledRequest,
         set_kill_switch: SetKillSwitchRequest,
         enable_principal: EnablePrincipalRequest,
+        set_runtime_rules: SetRuntimeRulesRequest,
     } {
         async fn activate_kernel_version(
             &self,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use assent_kernel::bundle::{self, CompiledBundle};
+use assent_kernel::bundle::{self, CompiledBundle, RuntimeRules};
 use assent_kernel::state::keys::{CredentialRecord, LedgerRecord, ProgressRecord, TenantRecord};
 use assent_kernel::state::{Record, StateKey, StateRead};
 use assent_ledger::hash::Hash;
@@ -28,6 +28,8 @@ pub struct Generation {
     pub db: Db,
     cache: Mutex<RecordCache>,
     bundles: Mutex<HashMap<Hash, Arc<CompiledBundle>>>,
+    /// Compiled runtime layers, by the bundle that they were accepted for and their own hash.
+    runtimes: Mutex<HashMap<(Hash, Hash), Arc<RuntimeRules>>>,
 }
 
 /// Two halves: what was used lately is moved to the young one, and when that is full it becomes the old one. Which records are in memory
@@ -65,7 +67,7 @@ impl RecordCache {
 impl Generation {
     /// Around an open database.
     pub fn new(name: String, db: Db) -> Self {
-        Generation { name, db, cache: Mutex::default(), bundles: Mutex::default() }
+        Generation { name, db, cache: Mutex::default(), bundles: Mutex::default(), runtimes: Mutex::default() }
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, RecordCache> {
@@ -139,6 +141,25 @@ impl StateRead for Generation {
             bundles.clear();
         }
         bundles.insert(*hash, compiled.clone());
+        Some(compiled)
+    }
+
+    fn runtime(&self, tenant: &TenantId, environment: &str) -> Option<Arc<RuntimeRules>> {
+        let record = self.get(&StateKey::RuntimeRules(tenant.clone(), environment.to_owned()))?;
+        let Record::RuntimeRules(rules) = record.as_ref() else { return None };
+        let key = (rules.bundle, rules.hash);
+        let known = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if known.is_some() {
+            return known;
+        }
+        // Not under the lock: compiling a layer asks for its bundle.
+        let bundle = self.bundle(&rules.bundle)?;
+        let compiled = Arc::new(bundle::compile_runtime(&rules.source, &bundle).ok()?);
+        let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        if runtimes.len() >= CACHED_BUNDLES_MAX {
+            runtimes.clear();
+        }
+        runtimes.insert(key, compiled.clone());
         Some(compiled)
     }
 }

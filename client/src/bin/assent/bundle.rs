@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::files;
 use crate::lists::{self, ListArgs};
 use crate::output::CliError;
+use crate::tenant::recorded;
 
 /// Bundle commands.
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,8 @@ pub enum Bundle {
     Offer(OfferArgs),
     /// Makes a bundle the active one of an environment
     Activate(ActivateArgs),
+    /// Sets the rules that are asked before those of the active bundle; a file without rules takes them away
+    Runtime(RuntimeArgs),
     /// Lists which bundle decides in which environment
     Active(ListArgs),
 }
@@ -49,6 +52,20 @@ pub struct ActivateArgs {
     pub environment: String,
 }
 
+/// Rules that are asked first.
+#[derive(Debug, Args)]
+pub struct RuntimeArgs {
+    /// A YAML file with `rules`
+    #[arg(value_name = "FILE")]
+    source: PathBuf,
+    /// Its tenant
+    #[arg(long)]
+    tenant: String,
+    /// The environment, such as prod
+    #[arg(long)]
+    environment: String,
+}
+
 pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
     match command {
         Bundle::Offer(OfferArgs { source, tenant }) => {
@@ -56,6 +73,12 @@ pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
             let (hash, seq) = offer(context, &context.client()?, &tenant, source).await?;
             let value = json!({"bundle": hash.to_string(), "first_seq": seq.to_string()});
             context.out().emit(&value, || format!("bundle {hash} offered to {tenant} (entry {seq})"))
+        }
+        Bundle::Runtime(RuntimeArgs { source, tenant, environment }) => {
+            let text = format!("runtime rules of {environment} of {tenant} set");
+            let source = files::read(&source)?.into();
+            let request = v1::SetRuntimeRulesRequest { request_id: String::new(), tenant, environment, source };
+            recorded(context, &context.client()?.set_runtime_rules(request, context.deadline()).await?, &text)
         }
         Bundle::Active(args) => lists::active_bundles(context, args).await,
         Bundle::Activate(args) => activate_source(context, args).await,

@@ -9,7 +9,7 @@ use super::{approval, policy_hash};
 use crate::bundle::CompiledBundle;
 use crate::command::{ApprovalAction, ApprovalCommand, Caller, Evaluate, Role};
 use crate::decide::evaluate::{self, Asked};
-use crate::decide::grants::reason;
+use crate::decide::grants::{quarantined, reason};
 use crate::decide::{Context, killed, request_hash};
 use crate::event::{
     ApprovalVoid, Event, EventBody, HitlDecision, INPUT_ROLE, MODIFIED_ROLE, PayloadIntent, PolicyDecision,
@@ -152,6 +152,9 @@ fn void<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>) -> Option<VoidR
     let principal = ctx.state.get(&StateKey::Principal((*tenant).clone(), known.subject.clone()));
     if !matches!(principal.as_deref(), Some(Record::Principal(principal)) if !principal.disabled) {
         return Some(VoidReason::Stopped);
+    }
+    if subjects().any(|subject| quarantined(ctx, tenant, subject)) {
+        return Some(VoidReason::Run);
     }
     if let Some(run_id) = &known.run_id {
         match ctx.state.get(&StateKey::Run((*tenant).clone(), run_id.clone())).as_deref() {

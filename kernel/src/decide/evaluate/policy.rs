@@ -73,7 +73,7 @@ pub(super) fn vote<S: StateRead>(
     let scope = Scope { tenant: &asked.caller.tenant, run_id, subject, now: ctx.now };
     let mut facts = Surroundings { state: ctx.state, scope, mode, cover, asked, run, now: ctx.now };
     let call = Call { subject: called.subject, tool: called.tool, args: called.args };
-    let mut outcome = called.bundle.evaluate_with(&call, &facts);
+    let mut outcome = called.layers.evaluate(called.bundle, &call, &facts);
     let Some(replacement) = outcome.replacement.take() else { return (outcome, None, lease) };
     match second_pass(asked, called, &mut facts, &replacement, cover_of) {
         Ok((second, replaced)) => (combine(outcome, second), Some(replaced), facts.cover.lease),
@@ -120,7 +120,7 @@ fn second_pass<S: StateRead>(
     kill_switch(facts, name)?;
     // What runs is what is taken from a lease.
     facts.cover = cover_of(tool, &args)?;
-    let second = bundle.evaluate_with(&Call { subject: called.subject, tool, args: &args }, &*facts);
+    let second = called.layers.evaluate(bundle, &Call { subject: called.subject, tool, args: &args }, &*facts);
     let again = second.replacement.as_ref();
     if again.is_some_and(|again| again.args != args || again.tool.as_deref().is_some_and(|tool| tool != name)) {
         return Err(ReasonCode::ComputeRejected);

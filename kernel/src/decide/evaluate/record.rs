@@ -31,6 +31,7 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
     effects.chain = evaluate.context.on_behalf_of.clone();
     effects.span_id = evaluate.context.span_id.clone();
     effects.cooperative = evaluate.context.cooperative;
+    effects.parent.clone_from(&evaluate.context.parent_decision);
     if let Some(replacement) = replacement {
         effects.replacement = Some(commit(&replacement.evaluate, replacement.schema.as_ref()));
         if replacement.evaluate.tool != evaluate.tool {

@@ -22,7 +22,7 @@ pub(super) fn receive<S: StateRead>(
     };
     // A run at its cap tells origins apart no more: there it is enough that the source is known.
     let full = run.taint.iter().count() >= crate::limits::TAINT_ORIGINS_MAX;
-    let is_new = |label: &&TaintLabel| !knows(label) && !(full && run.taint.has(label.source));
+    let is_new = |label: &&TaintLabel| !(knows(label) || (full && run.taint.has(label.source)));
     let new: Vec<TaintLabel> = of_subject.labels(ctx.now).filter(is_new).cloned().collect();
     run.generation = run.generation.max(of_subject.generation(ctx.now));
     new.iter().for_each(|label| run.taint.join(label, ctx.now));

@@ -111,7 +111,7 @@ pub(super) fn links<S: StateRead>(
     }
     for subject in behind {
         match ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned())).as_deref() {
-            Some(Record::Principal(known)) if !known.disabled => {}
+            Some(Record::Principal(known)) if !known.disabled && !quarantined(ctx, tenant, subject) => {}
             _ => return Err(ReasonCode::DelegationInvalid),
         }
     }
@@ -145,6 +145,12 @@ fn satisfied(constraints: &LeaseConstraints, args: &Object) -> bool {
         LeaseConstraints::Json(json) => Constraints::read_json(json).is_ok_and(|constraints| constraints.hold(args)),
         LeaseConstraints::Unknown => false,
     }
+}
+
+/// Whether a run of the subject is quarantined, and with it all of them.
+pub(in crate::decide) fn quarantined<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str) -> bool {
+    let known = ctx.state.get(&StateKey::SubjectState(tenant.clone(), subject.to_owned()));
+    matches!(known.as_deref(), Some(Record::SubjectState(known)) if !known.quarantined.is_empty())
 }
 
 /// Whether a lease is worth anything now, by itself.

@@ -95,11 +95,16 @@ impl Ask for v1::ActivateBundleRequest {
     fn ask(self) -> Asked {
         let body = CommandBody::ActivateBundle {
             tenant: tenant("tenant", &self.tenant)?,
-            environment: name("environment", self.environment)?,
+            environment: environment(&self.tenant, self.environment)?,
             bundle_hash: hash("bundle_hash", &self.bundle_hash)?,
         };
         Ok((request_id(&self.request_id)?, body))
     }
+}
+
+/// An environment; an operator's baseline may also be for all of them.
+fn environment(tenant: &str, text: String) -> Result<String, ApiError> {
+    if tenant == "-" && text == "*" { Ok(text) } else { name("environment", text) }
 }
 
 impl Ask for v1::OpenRunRequest {

@@ -1,11 +1,12 @@
 //! Control commands on the wire.
 
 use assent_kernel::command::{CommandBody, ControlCommand, KillTarget, TenantSettings};
+use assent_kernel::limits::BUNDLE_BYTES_MAX;
 use assent_ledger::ids::Seq;
 use assent_proto::v1;
 
 use super::admin::{Ask, Asked};
-use super::{hash, request_id, tenant, wrong};
+use super::{bytes, hash, request_id, tenant, wrong};
 
 fn asked(id: &str, command: ControlCommand) -> Asked {
     Ok((request_id(id)?, CommandBody::Control(Box::new(command))))
@@ -50,6 +51,17 @@ impl Ask for v1::SetKillSwitchRequest {
             target,
             engaged: self.engaged,
             justification: self.justification.to_vec(),
+        };
+        asked(&self.request_id, command)
+    }
+}
+
+impl Ask for v1::SetRuntimeRulesRequest {
+    fn ask(self) -> Asked {
+        let command = ControlCommand::SetRuntimeRules {
+            tenant: tenant("tenant", &self.tenant)?,
+            environment: self.environment,
+            source: bytes("source", &self.source, BUNDLE_BYTES_MAX)?,
         };
         asked(&self.request_id, command)
     }

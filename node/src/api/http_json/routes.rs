@@ -123,6 +123,7 @@ pub static ROUTES: &[Route] = &[
     post("/v1/tenants/{tenant}/disabled", &describe::CONTROL_SET_TENANT_DISABLED),
     post("/v1/tenants/{tenant}/kill-switch", &describe::CONTROL_SET_KILL_SWITCH),
     post("/v1/tenants/{tenant}/principals/enable", &describe::CONTROL_ENABLE_PRINCIPAL),
+    post("/v1/tenants/{tenant}/runtime-rules", &describe::CONTROL_SET_RUNTIME_RULES),
     post("/v1/kernel/version", &describe::CONTROL_ACTIVATE_KERNEL_VERSION),
     get("/v1/cluster", &describe::CLUSTER_INFO),
     post("/v1/cluster/bootstrap", &describe::CLUSTER_BOOTSTRAP),

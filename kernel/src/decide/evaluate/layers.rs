@@ -1,0 +1,55 @@
+//! The layers around the active bundle: the tenant's runtime rules and the operator's baseline.
+
+use std::sync::Arc;
+
+use assent_ledger::hash::Hash;
+use assent_ledger::ids::TenantId;
+
+use super::Asked;
+use crate::bundle::{Call, CompiledBundle, Facts, Outcome, RuntimeRules};
+use crate::decide::Context;
+use crate::event::Effects;
+use crate::reason::ReasonCode;
+use crate::state::{Record, StateKey, StateRead};
+
+/// What votes besides the active bundle.
+pub(super) struct Layers {
+    baseline: Option<Arc<CompiledBundle>>,
+    runtime: Option<Arc<RuntimeRules>>,
+}
+
+/// The environment of a baseline that holds wherever none is active for the environment itself.
+const EVERYWHERE: &str = "*";
+
+impl Layers {
+    /// The layers of a call's environment. One that is set and not there is an error of policy, not its absence.
+    pub(super) fn of<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Layers, ReasonCode> {
+        let (tenant, environment) = (&asked.caller.tenant, &asked.evaluate.environment);
+        let hash = baseline(ctx.state, environment).or_else(|| baseline(ctx.state, EVERYWHERE));
+        let baseline = match hash {
+            Some(hash) => Some(ctx.state.bundle(&hash).ok_or(ReasonCode::PolicyError)?),
+            None => None,
+        };
+        let runtime = ctx.state.runtime(tenant, environment);
+        let set = ctx.state.get(&StateKey::RuntimeRules(tenant.clone(), environment.clone())).is_some();
+        if set && runtime.is_none() { Err(ReasonCode::PolicyError) } else { Ok(Layers { baseline, runtime }) }
+    }
+
+    /// Notes which layers were asked.
+    pub(super) fn note(&self, effects: &mut Effects) {
+        effects.baseline = self.baseline.as_ref().map(|bundle| bundle.hash());
+        effects.runtime = self.runtime.as_ref().map(|rules| rules.hash());
+    }
+
+    /// What the bundle says about a call together with its layers.
+    pub(super) fn evaluate(&self, bundle: &CompiledBundle, call: &Call<'_>, facts: &impl Facts) -> Outcome {
+        bundle.evaluate_layered(call, facts, self.baseline.as_deref(), self.runtime.as_deref())
+    }
+}
+
+fn baseline(state: &impl StateRead, environment: &str) -> Option<Hash> {
+    match state.get(&StateKey::ActiveBundle(TenantId::system(), environment.to_owned())).as_deref() {
+        Some(Record::ActiveBundle(active)) => Some(active.bundle),
+        _ => None,
+    }
+}
