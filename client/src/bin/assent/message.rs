@@ -135,7 +135,7 @@ fn signed(context: &Context, args: SendArgs) -> Result<v1::RecordMessageRequest,
     let payload = bytes_of(args.payload)?;
     let (time, payload_hash) = (now(), sha256(&[&payload]));
     let expires_at = Time(time.0.saturating_add(args.expires.saturating_mul(1_000_000)));
-    let nonce = hex::encode(&*files::random()?);
+    let nonce = hex::encode(*files::random()?);
     let text = MessageText {
         origin: &origin,
         tenant: &tenant,
