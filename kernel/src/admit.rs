@@ -51,6 +51,7 @@ fn check_body(body: &CommandBody) -> Result<(), Refusal> {
         CommandBody::Approval(approval) => approval.check(),
         CommandBody::Memory(memory) => memory.check(),
         CommandBody::Run(run) => run.check(),
+        CommandBody::Signal(report) => report.check(),
         CommandBody::CreateTenant(_)
         | CommandBody::OfferBundle(_)
         | CommandBody::EndorseKey(_)

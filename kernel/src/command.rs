@@ -11,6 +11,7 @@ mod memory;
 mod message;
 mod request_id;
 mod run;
+mod signal;
 
 pub use approval::{ApprovalAction, ApprovalCommand, split_condition};
 pub use body::{
@@ -28,6 +29,7 @@ pub(crate) use memory::{read_level, write_items};
 pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
 pub use request_id::{RequestId, RequestIdError};
 pub use run::RunCommand;
+pub use signal::{ReportSignal, SignalScope, Signals};
 
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::TenantId;
@@ -57,12 +59,14 @@ pub enum Role {
     Node = 5,
     /// Answers for people to whom calls were escalated.
     Approver = 6,
+    /// Reports signals about agents: risk, queues, budgets. Not an agent, and never about itself.
+    Reporter = 7,
 }
 
 impl Role {
     /// Every role, by ascending number.
-    pub const ALL: [Role; 6] =
-        [Role::Operator, Role::TenantAdmin, Role::Agent, Role::Auditor, Role::Node, Role::Approver];
+    pub const ALL: [Role; 7] =
+        [Role::Operator, Role::TenantAdmin, Role::Agent, Role::Auditor, Role::Node, Role::Approver, Role::Reporter];
 
     /// The number that is stored.
     pub const fn number(self) -> u8 {
@@ -78,6 +82,7 @@ impl Role {
             4 => Some(Role::Auditor),
             5 => Some(Role::Node),
             6 => Some(Role::Approver),
+            7 => Some(Role::Reporter),
             _ => None,
         }
     }
@@ -91,6 +96,7 @@ impl Role {
             Role::Auditor => "auditor",
             Role::Node => "node",
             Role::Approver => "approver",
+            Role::Reporter => "reporter",
         }
     }
 

@@ -22,6 +22,7 @@ mod policy;
 mod principals;
 mod run_commands;
 mod runs;
+mod signals;
 mod spans;
 mod tenants;
 mod tick;
@@ -45,6 +46,7 @@ pub(crate) use effects::digest_of_effect;
 pub use effects::effect_seen;
 pub use evaluate::{fault, request_hash};
 pub use keys::recorded_keyring;
+pub use signals::signals_of;
 
 /// What a command comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +125,7 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
         CommandBody::Message(asked) => messages::message(&ctx, asked),
         CommandBody::Memory(asked) => memory::memory(&ctx, asked),
         CommandBody::Run(asked) => run_commands::run(&ctx, asked),
+        CommandBody::Signal(asked) => signals::report(&ctx, asked),
         CommandBody::Tick => tick::tick(&ctx),
     }?;
     Ok(Decision::Events(events))

@@ -13,6 +13,7 @@ mod lists;
 mod memory;
 mod message;
 mod run;
+mod signal;
 
 pub use approval::{ApprovalExpired, ApprovalRequested, ApprovalVoid, HitlDecision, VoidReason};
 pub use assent_ledger::seal::BodyError;
@@ -31,6 +32,7 @@ pub use grant::{CapabilityDelegated, CapabilityExpired, CapabilityGranted, Capab
 pub use memory::{MemoryAccess, MemoryOp, MemoryValue};
 pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
 pub use run::{ModeTrigger, RunModeChanged, RunStep, StepKind, TaintAttached};
+pub use signal::SignalReported;
 
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
@@ -215,6 +217,7 @@ event_bodies! {
     HitlDecision(HitlDecision),
     ApprovalExpired(ApprovalExpired),
     ApprovalVoid(ApprovalVoid),
+    SignalReported(SignalReported),
 }
 
 /// What an agent gets to know about something that it asked for and that is not a call.

@@ -13,6 +13,7 @@ mod ledger;
 mod memory;
 mod message;
 mod run;
+mod signal;
 mod tenant;
 
 pub use decided::digest_of_call;
@@ -87,6 +88,7 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::RunModeChanged(body) => run::mode_changed(state, at, event, body),
         EventBody::TaintAttached(body) => run::taint_attached(state, at, event, body),
         EventBody::RunStep(body) => run::step(state, at, event, body),
+        EventBody::SignalReported(body) => signal::reported(state, tenant, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}

@@ -101,6 +101,8 @@ pub const CONDITION_BYTES_MAX: usize = 256;
 pub const JUSTIFICATION_BYTES_MAX: usize = 16 << 10;
 /// How long an approved call can be redeemed, in microseconds: whoever waited for people does not ask every minute.
 pub const APPROVED_TOKEN_MICROS: u64 = 5 * 60 * 1_000_000;
+/// Longest validity of a reported signal, in seconds.
+pub const SIGNAL_SECONDS_MAX: u32 = 24 * 3_600;
 /// Longest inputs of one call, in bytes.
 pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Longest payload besides inputs, in bytes.

@@ -145,7 +145,7 @@ refusals! {
     /// The run is quarantined.
     RunQuarantined = 68, "RUN_QUARANTINED", "the run is quarantined; release it first; nothing was recorded";
     /// Who asks may not be who decides.
-    SeparationOfDuties = 69, "SEPARATION_OF_DUTIES", "nobody releases itself or an agent of its own; ask somebody else; nothing was recorded";
+    SeparationOfDuties = 69, "SEPARATION_OF_DUTIES", "nobody releases or reports on itself or an agent of its own; ask somebody else; nothing was recorded";
     /// The endorsement or retirement is not accepted.
     KeyRefused {
         /// Why.

@@ -5,8 +5,8 @@ use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::seal::{KeyEndorsed, KeyRetired, LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
 
 use super::{
-    ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MemoryCommand, MessageCommand, Role,
-    RunCommand,
+    ApprovalCommand, CallContext, ControlCommand, ExecutionCommand, GrantCommand, MemoryCommand, MessageCommand,
+    ReportSignal, Role, RunCommand,
 };
 
 /// What a command asks for. The numbers of the encoding are in `encoding.rs`; they are append-only.
@@ -87,6 +87,8 @@ pub enum CommandBody {
     Memory(Box<MemoryCommand>),
     /// Changes a run's mode, taint or record.
     Run(Box<RunCommand>),
+    /// Says how risky or busy a run, a subject or the tenant is. Reporter.
+    Signal(Box<ReportSignal>),
     /// Makes an entry of what has ended: unredeemed decisions, approvals, leases, memory. Node.
     Tick,
 }
@@ -241,6 +243,7 @@ impl CommandBody {
             CommandBody::Message(message) => message.name(),
             CommandBody::Memory(memory) => memory.name(),
             CommandBody::Run(run) => run.name(),
+            CommandBody::Signal(_) => ReportSignal::NAME,
             CommandBody::Tick => "tick",
         }
     }

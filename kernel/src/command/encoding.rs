@@ -9,8 +9,8 @@ use assent_ledger::seal::{BodyError, KeyEndorsed, KeyRetired, LedgerCreated, Sea
 
 use super::{
     Agent, ApprovalCommand, CallContext, CommandBody, ControlCommand, Evaluate, ExecutionCommand, Genesis,
-    GrantCommand, MemoryCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, RunCommand, RunRequest,
-    read_role,
+    GrantCommand, MemoryCommand, MessageCommand, NewCredential, NewTenant, OfferedSource, ReportSignal, RunCommand,
+    RunRequest, read_role,
 };
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
@@ -41,6 +41,7 @@ impl CommandBody {
             CommandBody::Message(message) => message.tag(),
             CommandBody::Memory(memory) => memory.tag(),
             CommandBody::Run(run) => run.tag(),
+            CommandBody::Signal(_) => ReportSignal::TAG,
             CommandBody::Tick => 39,
         }
     }
@@ -95,6 +96,7 @@ impl CommandBody {
             CommandBody::Message(message) => message.write(w),
             CommandBody::Memory(memory) => memory.write(w),
             CommandBody::Run(run) => run.write(w),
+            CommandBody::Signal(report) => report.write(w),
             CommandBody::Tick => {}
         }
     }
@@ -133,6 +135,7 @@ impl CommandBody {
             14 => CommandBody::Seal { reason: read_seal_reason(r)?, expected_start: TreeSize(r.u64("the start")?) },
             15 => CommandBody::Cosigned(Box::new(read_json(r, "the cosigned span", SpanCosigned::from_value)?)),
             16 => CommandBody::Anchored(Box::new(read_json(r, "the anchored span", SpanAnchored::from_value)?)),
+            ReportSignal::TAG => CommandBody::Signal(Box::new(ReportSignal::read(r)?)),
             39 => CommandBody::Tick,
             _ => return CommandBody::read_area(tag, r),
         })

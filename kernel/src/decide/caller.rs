@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
-use crate::command::{ApprovalCommand, Caller, Command, CommandBody, Role};
+use crate::command::{ApprovalCommand, Caller, Command, CommandBody, ReportSignal, Role};
 use crate::refusal::Refusal;
 use crate::state::{Record, StateKey, StateRead};
 
@@ -48,6 +48,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
         CommandBody::Message(message) => message.permitted(),
         CommandBody::Memory(memory) => memory.permitted(),
         CommandBody::Run(run) => run.permitted(),
+        CommandBody::Signal(_) => ReportSignal::PERMITTED,
         CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => &[Role::Node],
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn register<S: StateRead>(ctx: &Context<'_, S>, new: &NewCredential) 
     // Roles of the whole ledger live in the system tenant, all others in a tenant of their own; auditors are of both kinds.
     let fits = match new.role {
         Role::Operator => tenant.is_system(),
-        Role::TenantAdmin | Role::Agent | Role::Approver => !tenant.is_system(),
+        Role::TenantAdmin | Role::Agent | Role::Approver | Role::Reporter => !tenant.is_system(),
         Role::Auditor => true,
         // Nodes prove themselves by certificate; a token never makes one.
         Role::Node => false,

@@ -6,7 +6,9 @@ use assent_ledger::ids::{NodeId, Seq, Time};
 use assent_ledger::json::parse;
 
 use super::*;
-use crate::command::{Agent, Completion, Fulfilled, KillTarget, RequestId, Role, TenantSettings, Usage};
+use crate::command::{
+    Agent, Completion, Fulfilled, KillTarget, RequestId, Role, SignalScope, Signals, TenantSettings, Usage,
+};
 use crate::reason::ReasonCode;
 use crate::state::keys::RunMode;
 use crate::taint::{TaintLabel, TaintSource};
@@ -93,6 +95,18 @@ fn controlled() -> Vec<EventBody> {
         }
         .into(),
         PrincipalEnabled { subject: "s".into() }.into(),
+        SignalReported {
+            expires: Time(5),
+            scope: SignalScope::Subject("s".into()),
+            signals: Signals { risk_milli: Some(1_000), queue_depth: Some(0), budget_use_milli: Some(2_000) },
+        }
+        .into(),
+        SignalReported {
+            expires: Time(5),
+            scope: SignalScope::Tenant,
+            signals: Signals { queue_depth: Some(u32::MAX), ..Signals::default() },
+        }
+        .into(),
         PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
         KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
         tool_request().into(),

@@ -14,7 +14,7 @@ use super::finding::Why;
 use super::recorded::{Held, Payloads, Recorded};
 use crate::command::{
     CallContext, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
-    OfferedSource, RequestId, Role, RunCommand, RunRequest,
+    OfferedSource, ReportSignal, RequestId, Role, RunCommand, RunRequest,
 };
 use crate::event::{
     ApprovalRequested, ApprovalVoid, BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept,
@@ -257,6 +257,12 @@ fn administration(window: &[Recorded], recorded: &Recorded, body: &EventBody) ->
         EventBody::SpanSealed(body) => {
             let expected_start = assent_ledger::ids::TreeSize(body.span_start.0);
             CommandBody::Seal { reason: body.reason, expected_start }
+        }
+        EventBody::SignalReported(body) => {
+            let micros = body.expires.0.saturating_sub(recorded.entry.time.0);
+            let valid_seconds = u32::try_from(micros / 1_000_000).unwrap_or(u32::MAX);
+            let (scope, signals) = (body.scope.clone(), body.signals);
+            CommandBody::Signal(Box::new(ReportSignal { scope, signals, valid_seconds }))
         }
         EventBody::SpanCosigned(body) => CommandBody::Cosigned(body.clone()),
         EventBody::SpanAnchored(body) => CommandBody::Anchored(body.clone()),

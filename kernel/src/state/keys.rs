@@ -36,6 +36,7 @@ mod request_bucket;
 mod request_window;
 mod run;
 mod runtime_rules;
+mod signal;
 mod subject_state;
 mod tenant;
 mod tenant_settings;
@@ -76,6 +77,7 @@ pub use request_window::RequestWindowRecord;
 pub(crate) use run::read_mode;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
 pub use runtime_rules::RuntimeRulesRecord;
+pub use signal::{Reported, SignalRecord};
 pub use subject_state::{InboxLabel, SubjectStateRecord};
 pub use tenant::TenantRecord;
 pub use tenant_settings::TenantSettingsRecord;
@@ -171,6 +173,8 @@ pub enum StateKey {
     PendingCall(TenantId, String),
     /// What became of a decision that waited for people, by the decision's id.
     DecisionStatus(TenantId, String),
+    /// What was reported about a run, a subject or the tenant, by `SignalScope::key`.
+    Signal(TenantId, String),
 }
 
 const LEDGER: u8 = 1;
@@ -193,6 +197,7 @@ const RUNTIME_RULES: u8 = 38;
 const MESSAGE_NONCE: u8 = 35;
 const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
+const SIGNAL: u8 = 33;
 const ACCUMULATOR: u8 = 41;
 const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
@@ -250,6 +255,7 @@ impl StateKey {
             StateKey::Approval(..) => APPROVAL,
             StateKey::PendingCall(..) => PENDING_CALL,
             StateKey::DecisionStatus(..) => DECISION_STATUS,
+            StateKey::Signal(..) => SIGNAL,
         }
     }
 
@@ -285,6 +291,7 @@ impl StateKey {
             | StateKey::Approval(tenant, text)
             | StateKey::PendingCall(tenant, text)
             | StateKey::DecisionStatus(tenant, text)
+            | StateKey::Signal(tenant, text)
             | StateKey::Budget(tenant, text)
             | StateKey::Rate(tenant, text)
             | StateKey::SubjectState(tenant, text) => {
@@ -355,6 +362,7 @@ impl StateKey {
             LEASE_INDEX => StateKey::LeaseIndex(read_tenant(&mut r)?, read_name(&mut r)?),
             APPROVAL => StateKey::Approval(read_tenant(&mut r)?, read_name(&mut r)?),
             PENDING_CALL => StateKey::PendingCall(read_tenant(&mut r)?, read_name(&mut r)?),
+            SIGNAL => StateKey::Signal(read_tenant(&mut r)?, read_name(&mut r)?),
             DECISION_STATUS => StateKey::DecisionStatus(read_tenant(&mut r)?, read_name(&mut r)?),
             _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),
         };

@@ -6,7 +6,7 @@ use super::keys::{
     ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord,
     LeaseIndexRecord, LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord,
     OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord,
-    RequestWindowRecord, RunRecord, RuntimeRulesRecord, StateKey, SubjectStateRecord, TenantRecord,
+    RequestWindowRecord, RunRecord, RuntimeRulesRecord, SignalRecord, StateKey, SubjectStateRecord, TenantRecord,
     TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
@@ -94,4 +94,5 @@ records! {
     Approval(ApprovalRecord) for (StateKey::Approval(..));
     PendingCall(PendingCall) for (StateKey::PendingCall(..));
     DecisionStatus(DecisionStatusRecord) for (StateKey::DecisionStatus(..));
+    Signal(SignalRecord) for (StateKey::Signal(..));
 }

@@ -60,6 +60,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Approval(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::PendingCall(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::DecisionStatus(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Signal(t, s)),
         (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
             |(bucket, tenant, principal, millis, random)| {
                 let id = RequestId::new(millis >> 16, random);

@@ -34,3 +34,4 @@ mod pipeline;
 mod reasons_page;
 mod replay;
 mod replay_people;
+mod signals;

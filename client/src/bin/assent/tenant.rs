@@ -108,6 +108,8 @@ pub enum Role {
     Approver,
     /// Reads everything
     Auditor,
+    /// Reports signals about agents: risk, queues, budgets
+    Reporter,
     /// Administers the ledger
     Operator,
 }
@@ -119,6 +121,7 @@ impl Role {
             Role::TenantAdmin => "tenant-admin",
             Role::Approver => "approver",
             Role::Auditor => "auditor",
+            Role::Reporter => "reporter",
             Role::Operator => "operator",
         }
     }

@@ -109,6 +109,11 @@ pub fn agent(of: &str, subject: Option<&str>) -> Caller {
     }
 }
 
+pub fn reporter(of: &str, subject: Option<&str>) -> Caller {
+    let credential = subject.map_or_else(|| "key-watch".to_owned(), |subject| format!("watch-{subject}"));
+    Caller { role: Role::Reporter, subject: subject.map(str::to_owned), credential, ..admin(of) }
+}
+
 pub fn credential_of(caller: &Caller) -> CommandBody {
     CommandBody::RegisterCredential(Box::new(NewCredential {
         tenant: caller.tenant.clone(),

@@ -1,0 +1,19 @@
+//! What a report changes: the one record of its scope.
+
+use assent_ledger::ids::TenantId;
+
+use crate::event::SignalReported;
+use crate::expiry;
+use crate::state::keys::SignalRecord;
+use crate::state::{Record, StateKey, StateWrite};
+
+pub(super) fn reported(state: &mut impl StateWrite, tenant: &TenantId, body: &SignalReported) {
+    let key = StateKey::Signal(tenant.clone(), body.scope.key());
+    let mut record = match state.get(&key).as_deref() {
+        Some(Record::Signal(known)) => *known,
+        _ => SignalRecord::default(),
+    };
+    record.report(&body.signals, body.expires);
+    expiry::schedule(state, body.expires, key.clone());
+    state.put(key, Record::Signal(record));
+}
