@@ -19,6 +19,8 @@ pub const DAY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 pub struct Scope<'a> {
     /// The tenant.
     pub tenant: &'a TenantId,
+    /// The environment: what is tried in one is not taken from another's sums.
+    pub environment: &'a str,
     /// The run.
     pub run_id: &'a str,
     /// The subject.
@@ -28,11 +30,11 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The text of the accumulator's key.
+    /// The text of the accumulator's key. No name contains the mark between its parts.
     pub fn text(&self, key: &str, per: Per) -> String {
         match per {
-            Per::Run => format!("run/{}/{key}", self.run_id),
-            Per::Day => format!("day/{}/{}/{key}", self.now.0 / DAY_MICROS, self.subject),
+            Per::Run => format!("run|{}|{}|{key}", self.environment, self.run_id),
+            Per::Day => format!("day|{}|{}|{}|{key}", self.environment, self.now.0 / DAY_MICROS, self.subject),
         }
     }
 

@@ -146,6 +146,14 @@ pub fn budget_key(environment: &str, id: &str, holder: &str, unit: Unit, period:
     format!("{environment}|{id}|{holder}|{}|{}", period.name(), unit.name())
 }
 
+/// What a holder's text begins with when it is a run.
+pub const RUN_HOLDER: &str = "run:";
+
+/// The run whose budget or rate stands under this key; nothing when it is a subject's or the tenant's.
+pub fn run_of_key(key: &str) -> Option<&str> {
+    key.split('|').nth(2)?.strip_prefix(RUN_HOLDER)
+}
+
 /// The text of a charge: the record's key and the period's number.
 pub fn budget_text(key: &str, window: u64) -> String {
     format!("{key}|{window}")
@@ -207,6 +215,40 @@ impl RateTerms {
     }
 }
 
+/// What reported signals leave of rates and budgets, in thousandths; by default everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Of every rate.
+    pub rates_milli: u32,
+    /// Of every budget.
+    pub budgets_milli: u32,
+}
+
+impl Default for Shares {
+    fn default() -> Shares {
+        Shares { rates_milli: 1_000, budgets_milli: 1_000 }
+    }
+}
+
+impl Shares {
+    /// What is left of a budget's limit.
+    pub fn of_budget(self, limit: u64) -> u64 {
+        let left = u128::from(limit) * u128::from(self.budgets_milli.min(1_000)) / 1_000;
+        u64::try_from(left).unwrap_or(limit)
+    }
+
+    /// A rate of that share, asked besides the whole one; nothing when the whole is left. The time gets longer rather than the calls
+    /// fewer, so that no share of a small rate is nothing.
+    pub fn of_rate(self, terms: RateTerms) -> Option<RateTerms> {
+        let milli = u64::from(self.rates_milli);
+        if milli >= 1_000 {
+            return None;
+        }
+        let per_seconds = terms.per_seconds.saturating_mul(1_000).div_ceil(milli.max(1)).min(RATE_SECONDS_MAX);
+        Some(RateTerms { per_seconds, burst: (terms.burst * milli / 1_000).max(1), ..terms })
+    }
+}
+
 const _: () = assert!(RATE_CALLS_MAX as u128 * (RATE_SECONDS_MAX as u128 * 1_000_000) <= u64::MAX as u128);
 
 #[cfg(test)]
@@ -225,9 +267,23 @@ mod tests {
         }
         let terms = RateTerms { calls: 3, per_seconds: 60, burst: 5 };
         assert_eq!(RateTerms::of_key(&terms.key("prod", "r", "tenant")), Some(terms));
+        assert_eq!(run_of_key(&terms.key("prod", "r", "run:r-1")), Some("r-1"));
+        assert_eq!((run_of_key(&key), run_of_key(""), run_of_key("run:a")), (None, None, None));
         for text in ["", "a|1/2", "a|0/2/3", "a|1/2/3/4", "a|1/0/3", "a|1/2/9000000"] {
             assert_eq!(RateTerms::of_key(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_share_of_a_rate_is_slower_and_never_nothing() {
+        let terms = RateTerms { calls: 3, per_seconds: 60, burst: 5 };
+        let share = |rates_milli| Shares { rates_milli, ..Shares::default() }.of_rate(terms);
+        assert_eq!((share(1_000), share(2_000)), (None, None));
+        assert_eq!(share(500), Some(RateTerms { calls: 3, per_seconds: 120, burst: 2 }));
+        assert_eq!(share(700), Some(RateTerms { calls: 3, per_seconds: 86, burst: 3 }));
+        assert_eq!(share(1), Some(RateTerms { calls: 3, per_seconds: 60_000, burst: 1 }));
+        let left = |budgets_milli, limit| Shares { budgets_milli, ..Shares::default() }.of_budget(limit);
+        assert_eq!((left(1_000, u64::MAX), left(300, 10), left(999, 1), left(5_000, 7)), (u64::MAX, 3, 0, 7));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod execution;
 mod grant;
 mod memory;
 mod message;
+mod offered;
 mod request_id;
 mod run;
 mod signal;
@@ -25,8 +26,9 @@ pub use grant::{GrantCommand, GrantTerms};
 pub use memory::{
     MemoryAct, MemoryCommand, MemoryQuarantine, MemoryRead, MemoryRelease, MemoryTarget, MemoryWrite, RetrievedItem,
 };
-pub(crate) use memory::{read_level, write_items};
+pub(crate) use memory::{read_items, read_level, write_items};
 pub use message::{AgentKeyRotation, AgentMessage, MessageCommand, NewAgentKey};
+pub use offered::offered_sources;
 pub use request_id::{RequestId, RequestIdError};
 pub use run::RunCommand;
 pub use signal::{ReportSignal, SignalScope, Signals};
@@ -175,12 +177,17 @@ impl Command {
     }
 
     /// Digest of who asked for what: two commands with the same request id and the same digest are the same request.
-    /// It leaves out everything that the leader drew at random, for a retry meets another leader.
+    /// It leaves out everything that the leader drew at random, for a retry meets another leader; and the credential's name, for a
+    /// retry may come after the credential was replaced. Whether the subject was proven stays in: who merely states a subject is not
+    /// told what was answered to it.
     pub fn content_hash(&self) -> Hash {
         let mut writer = Writer::new();
-        self.caller.write(&mut writer);
+        writer.text(self.caller.tenant.as_str());
+        writer.text_opt(self.subject());
+        writer.bool(self.caller.attested && self.caller.subject.is_some());
+        writer.u8(self.caller.role.number());
         self.body.without_randomness().write(&mut writer);
-        sha256(&[b"assent command/1\n", &writer.finish()])
+        sha256(&[b"assent command/2\n", &writer.finish()])
     }
 
     /// Whose request ids this command's id lives among: the effective subject, or the credential where there is none.
@@ -214,6 +221,14 @@ impl Caller {
         writer.bool(self.attested);
         writer.u8(self.role.number());
         writer.text(&self.credential);
+    }
+
+    /// Passes over a caller, whose texts are not checked.
+    fn skip(reader: &mut Reader<'_>) -> Result<(), CodecError> {
+        reader.bytes("the caller's tenant", limits::TEXT_BYTES_MAX)?;
+        reader.option("the caller's subject", |reader| reader.bytes("the caller's subject", limits::TEXT_BYTES_MAX))?;
+        reader.take(2, "the caller's attestation and role")?;
+        reader.bytes("the caller's credential", limits::TEXT_BYTES_MAX).map(|_| ())
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Caller, CodecError> {

@@ -8,6 +8,7 @@ mod approvals;
 mod budgets;
 mod caller;
 mod check;
+mod conduct;
 mod control;
 mod credentials;
 mod effects;
@@ -38,6 +39,7 @@ use crate::refusal::Refusal;
 use crate::state::keys::{LedgerRecord, ProgressRecord, RequestRecord, TenantRecord};
 use crate::state::{Record, StateKey, StateRead};
 
+pub(crate) use approvals::policy_hash;
 pub use approvals::{DecisionState, decision_state};
 pub use budgets::{ChargedCall, Charges, charges};
 pub use check::{CheckAnswer, check};
@@ -46,6 +48,7 @@ pub(crate) use effects::digest_of_effect;
 pub use effects::effect_seen;
 pub use evaluate::{fault, request_hash};
 pub use keys::recorded_keyring;
+pub(crate) use policy::environments;
 pub use signals::signals_of;
 
 /// What a command comes to.

@@ -4,6 +4,7 @@ mod approval;
 mod bodies;
 mod control;
 mod decision;
+mod detail;
 mod effects;
 mod execution;
 mod expiry;
@@ -12,6 +13,7 @@ mod grant;
 mod lists;
 mod memory;
 mod message;
+mod orchestration;
 mod run;
 mod signal;
 
@@ -25,15 +27,19 @@ pub use control::{
     KernelActivated, KillSwitchSet, PayloadErased, PrincipalEnabled, RuntimeRulesSet, TenantConfigured, TenantDisabled,
 };
 pub use decision::{PolicyDecision, ShownRules};
+pub(crate) use detail::with_params;
+pub use detail::{DETAIL_ROLE, PolicyDetail};
 pub use effects::{Effects, Obligation, Reservation, ShadowVote};
 pub use execution::{ExpiredToken, TokenExpired, ToolRequest, ToolResponse};
 pub use expiry::ExpirySwept;
 pub use grant::{CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, GrantRuled};
-pub use memory::{MemoryAccess, MemoryOp, MemoryValue};
+pub use memory::{MemoryAccess, MemoryAsked, MemoryOp, MemoryValue};
 pub use message::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked};
+pub use orchestration::OrchestrationAdjusted;
 pub use run::{ModeTrigger, RunModeChanged, RunStep, StepKind, TaintAttached};
 pub use signal::SignalReported;
 
+use crate::limits::{DECISION_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
 use assent_ledger::ids::TenantId;
@@ -116,6 +122,7 @@ pub const PAYLOAD_ROLES: &[&str] = &[
     CONTEXT_ROLE,
     REPLACEMENT_ROLE,
     ACCUMULATE_ROLE,
+    DETAIL_ROLE,
     OUTPUT_ROLE,
     OUTPUT_REDACTED_ROLE,
     JUSTIFICATION_ROLE,
@@ -130,6 +137,17 @@ pub const PAYLOAD_ROLES: &[&str] = &[
     ITEMS_ROLE,
     STEP_ROLE,
 ];
+
+impl Event {
+    /// Whether a decision can be recorded; of other events, whose parts are bounded by their commands, this says nothing. Encoding an
+    /// entry only in order to measure it would cost as much as the decision, so that usual ones are seen to fit by their counts.
+    pub(crate) fn fits(&self) -> bool {
+        let EventBody::Decision(body) = &self.body else { return true };
+        let payloads = self.payloads.iter().all(|payload| payload.bytes.len() <= PAYLOAD_BYTES_MAX);
+        let usual = || body.to_value().to_bytes().is_ok_and(|bytes| bytes.len() <= DECISION_BYTES_MAX);
+        payloads && (body.effects.is_small() || usual())
+    }
+}
 
 macro_rules! event_bodies {
     ($($variant:ident($body:ident),)*) => {
@@ -218,6 +236,7 @@ event_bodies! {
     ApprovalExpired(ApprovalExpired),
     ApprovalVoid(ApprovalVoid),
     SignalReported(SignalReported),
+    OrchestrationAdjusted(OrchestrationAdjusted),
 }
 
 /// What an agent gets to know about something that it asked for and that is not a call.

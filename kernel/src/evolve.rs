@@ -12,7 +12,9 @@ mod grants;
 mod ledger;
 mod memory;
 mod message;
+mod orchestration;
 mod run;
+mod scoped;
 mod signal;
 mod tenant;
 
@@ -45,13 +47,19 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::KeyRetired(body) => ledger::retired(state, body),
         EventBody::TenantCreated(body) => tenant::created(state, at, body),
         EventBody::PrincipalRegistered(body) => tenant::principal_registered(state, tenant, body),
-        EventBody::PrincipalDisabled(body) => tenant::principal_disabled(state, tenant, body),
+        EventBody::PrincipalDisabled(body) => {
+            tenant::principal_disabled(state, tenant, body);
+            grants::stopped(state, at, tenant, &body.subject);
+        }
         EventBody::CredentialRegistered(body) => tenant::credential_registered(state, tenant, body),
         EventBody::CredentialRevoked(body) => tenant::credential_revoked(state, body),
         EventBody::BundleOffered(body) => tenant::bundle_offered(state, at, event, body),
         EventBody::BundleActivated(body) => tenant::bundle_activated(state, tenant, body),
         EventBody::RunOpened(body) => tenant::run_opened(state, at, event, body),
-        EventBody::RunClosed(body) => tenant::run_closed(state, event, body),
+        EventBody::RunClosed(body) => {
+            tenant::run_closed(state, at, event, body);
+            orchestration::closed(state, event);
+        }
         EventBody::KillSwitchSet(body) => {
             control::kill_switch_set(state, at, tenant, body);
             if let (KillTarget::Agent(subject), true) = (&body.target, body.engaged) {
@@ -70,13 +78,14 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::AgentKeyRotated(body) => message::key_rotated(state, at, tenant, body),
         EventBody::Decision(body) => {
             decided::decided(state, at, event, body);
+            orchestration::decided(state, event, body);
             execution::decided(state, at, event, body);
             grants::decided(state, tenant, body);
             approvals::decided(state, at, event, body);
         }
-        EventBody::ToolRequest(body) => execution::requested(state, at, tenant, body),
-        EventBody::ToolResponse(body) => execution::responded(state, at, tenant, body),
-        EventBody::TokenExpired(body) => execution::expired(state, tenant, body),
+        EventBody::ToolRequest(_) | EventBody::ToolResponse(_) | EventBody::TokenExpired(_) => {
+            executed(state, at, event)
+        }
         EventBody::CapabilityGranted(body) => grants::granted(state, at, event, body),
         EventBody::CapabilityDelegated(body) => grants::delegated(state, at, event, body),
         EventBody::CapabilityRevoked(body) => grants::revoked(state, tenant, body),
@@ -88,10 +97,28 @@ pub fn evolve(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
         EventBody::RunModeChanged(body) => run::mode_changed(state, at, event, body),
         EventBody::TaintAttached(body) => run::taint_attached(state, at, event, body),
         EventBody::RunStep(body) => run::step(state, at, event, body),
+        EventBody::OrchestrationAdjusted(body) => orchestration::adjusted(state, at, event, body),
         EventBody::SignalReported(body) => signal::reported(state, tenant, body),
         EventBody::ExpirySwept(body) => expiry::swept(state, at, body),
         // What these change is all in the progress.
         EventBody::SpanSealed(_) | EventBody::SpanCosigned(_) | EventBody::SpanAnchored(_) => {}
+    }
+}
+
+/// An execution begins, ends, or can no longer begin.
+fn executed(state: &mut impl StateWrite, at: &EntryFacts, event: &Event) {
+    let tenant = &event.tenant;
+    match &event.body {
+        EventBody::ToolRequest(body) => {
+            orchestration::started(state, at, tenant, body);
+            execution::requested(state, at, tenant, body);
+        }
+        EventBody::ToolResponse(body) => {
+            orchestration::ended(state, tenant, body);
+            execution::responded(state, at, tenant, body);
+        }
+        EventBody::TokenExpired(body) => execution::expired(state, tenant, body),
+        _ => {}
     }
 }
 

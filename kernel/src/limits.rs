@@ -19,6 +19,8 @@ pub const ENTRIES_PER_COMMAND_MAX: usize = 2 + GENESIS_ENDORSEMENTS_MAX;
 pub const TEXT_BYTES_MAX: usize = 4_096;
 /// Longest tool, environment, run id, trace id, credential name and agent field, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Most environments in which one tenant has bundles.
+pub const ENVIRONMENTS_MAX: usize = 64;
 /// Longest subject of a principal, in bytes.
 pub const SUBJECT_BYTES_MAX: usize = 256;
 /// Most labels that one call, message or memory entry brings.
@@ -27,6 +29,12 @@ pub const TAINT_LABELS_MAX: usize = 16;
 pub const TAINT_ORIGINS_MAX: usize = 24;
 /// Most behaviour rules that are under way in one run.
 pub const LATCHES_MAX: usize = 24;
+/// Longest id of a behaviour rule, in bytes.
+pub const BEHAVIOUR_ID_BYTES_MAX: usize = 60;
+/// Longest text that tells the parts of a built-in behaviour rule apart, in bytes.
+pub const BEHAVIOUR_PART_BYTES_MAX: usize = 16;
+/// Most different calls between two that are the same, for these to count as repeated.
+pub const RECENT_CALLS_MAX: usize = 8;
 /// Most labels of unexpired messages that a subject's inbox tells apart; later origins count under `*`.
 pub const INBOX_LABELS_MAX: usize = 32;
 /// Most quarantined runs of a subject that are told apart.
@@ -101,12 +109,18 @@ pub const CONDITION_BYTES_MAX: usize = 256;
 pub const JUSTIFICATION_BYTES_MAX: usize = 16 << 10;
 /// How long an approved call can be redeemed, in microseconds: whoever waited for people does not ask every minute.
 pub const APPROVED_TOKEN_MICROS: u64 = 5 * 60 * 1_000_000;
+/// Most executions of a run that are told apart while they are under way.
+pub const UNDER_WAY_MAX: usize = 16;
+/// How long an execution counts as under way whose outcome never comes, in microseconds.
+pub const UNDER_WAY_MICROS: u64 = 3_600 * 1_000_000;
 /// Longest validity of a reported signal, in seconds.
 pub const SIGNAL_SECONDS_MAX: u32 = 24 * 3_600;
 /// Longest inputs of one call, in bytes.
 pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Longest payload besides inputs, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
+/// Most bytes of a decision's body: what is left of a leaf for it, beside its header and its payloads' commitments.
+pub const DECISION_BYTES_MAX: usize = ledger::LEAF_BYTES_MAX - (8 << 10);
 /// Longest source of a policy bundle, in bytes.
 pub const BUNDLE_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Most rule ids that a decision's leaf shows; the total is stated beside them.
@@ -127,19 +141,36 @@ pub const REQUEST_BUCKET_SECONDS: u64 = 60;
 /// Most request ids that are remembered; beyond it the oldest buckets go and the window's start moves up.
 pub const REQUESTS_MAX: u64 = 4_000_000;
 
+/// How long after its end a run is remembered, in microseconds: everything that was bound to it has ended by then.
+pub const CLOSED_RUN_MICROS: u64 = 30 * 24 * 3_600 * 1_000_000;
+/// How often it is looked whether what is counted per run can go because the run is over, in microseconds.
+pub const RUN_SCOPE_MICROS: u64 = 24 * 3_600 * 1_000_000;
+
 /// An implicit run that was idle for longer is closed and a new one opened, in microseconds.
 pub const IMPLICIT_RUN_IDLE_MICROS: u64 = 30 * 60 * 1_000_000;
 
 const _: () = assert!(COMMANDS_PER_BATCH_MAX as u64 * 3 <= ledger::RECEIPT_BATCH_MAX);
 const _: () = assert!(INPUTS_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
-// A run at its caps: labels (number, length, origin, count, time, confidence), latches (length, id, step), and the rest.
+// A run at its caps: labels (number, length, origin, count, time, confidence), latches (length, id, step), recent calls (digest, count),
+// and the rest.
 const _: () = assert!(
-    (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19) + LATCHES_MAX * (NAME_BYTES_MAX + 5) + SUBJECT_BYTES_MAX + 160
+    (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19)
+        + LATCHES_MAX * (BEHAVIOUR_ID_BYTES_MAX + BEHAVIOUR_PART_BYTES_MAX + 5)
+        + RECENT_CALLS_MAX * 20
+        + SUBJECT_BYTES_MAX
+        + 160
+        // Executions that are under way (length, id, depth, children, end), and the entry about what is adjusted.
+        + (UNDER_WAY_MAX + 1) * (36 + 20)
+        + 80
         <= RUN_BYTES_MAX
 );
+const _: () = assert!(BEHAVIOUR_ID_BYTES_MAX + BEHAVIOUR_PART_BYTES_MAX <= NAME_BYTES_MAX);
 const _: () =
     assert!(TICK_EVENTS_MAX + TICK_TENANTS_MAX + TICK_TOKENS_MAX / TOKENS_PER_ENTRY_MAX < ENTRIES_PER_COMMAND_MAX);
+// A run is remembered for longer than any lease that names it, any request and any effect.
+const _: () = assert!(CLOSED_RUN_MICROS > LEASE_SECONDS_MAX as u64 * 1_000_000);
+const _: () = assert!(CLOSED_RUN_MICROS > REQUEST_WINDOW_SECONDS * 1_000_000);
 const _: () = assert!(NAME_BYTES_MAX <= ledger::ID_BYTES_MAX);
 const _: () = assert!(SUBJECT_BYTES_MAX <= ledger::ACTOR_BYTES_MAX);
 const _: () = assert!(REQUEST_WINDOW_SECONDS.is_multiple_of(REQUEST_BUCKET_SECONDS));

@@ -29,6 +29,7 @@ use crate::command::{Batch, Command, CommandBody};
 use crate::decide::{self, Decision, SealIntent};
 use crate::event::{Event, EventBody};
 use crate::limits::KERNEL_VERSION;
+use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::state::{Overlay, StateRead};
 
@@ -251,15 +252,20 @@ pub fn decide_guarded(state: &impl StateRead, command: &Command) -> Result<Decis
     guard(command, || decide::decide_new(state, command))
 }
 
-/// The state cannot be left half-changed by an unwinding decision: decisions only read it.
+/// The state cannot be left half-changed by an unwinding decision: decisions only read it. A call whose decision does not fit an entry
+/// is denied too: otherwise nothing would say that it was made.
 pub(crate) fn guard(
     command: &Command,
     decide: impl FnOnce() -> Result<Decision, Refusal>,
 ) -> Result<Decision, Refusal> {
-    catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| match decide::fault(command) {
-        Some(event) => Ok(Decision::Events(vec![event])),
-        None => Err(Refusal::KernelFault),
-    })
+    let fault = |code| decide::fault(command, code).map(|event| Decision::Events(vec![event]));
+    match catch_unwind(AssertUnwindSafe(decide)) {
+        Err(_) => fault(ReasonCode::KernelFault).ok_or(Refusal::KernelFault),
+        Ok(Ok(Decision::Events(events))) if !events.iter().all(Event::fits) => {
+            fault(ReasonCode::PolicyError).ok_or(Refusal::LeafTooLarge)
+        }
+        Ok(decision) => decision,
+    }
 }
 
 #[cfg(test)]

@@ -113,6 +113,7 @@ reason_codes! {
     BehaviourDepth = 402, "BEHAVIOUR_DEPTH", "calls are nested too deeply";
     BehaviourFanOut = 403, "BEHAVIOUR_FAN_OUT", "too many calls came from one call";
     BehaviourCascade = 404, "BEHAVIOUR_CASCADE", "too many agents set each other to work";
+    BehaviourParent = 405, "BEHAVIOUR_PARENT", "the call names a parent that is not being carried out in its run";
     ObligationUnsupported = 500, "OBLIGATION_UNSUPPORTED", "the enforcement point cannot fulfil a required obligation";
     MemoryAcl = 600, "MEMORY_ACL", "the memory's access list does not admit the subject";
     MemoryQuarantined = 601, "MEMORY_QUARANTINED", "the memory is quarantined";
@@ -147,6 +148,13 @@ impl ReasonCode {
     /// Whether the code is a structural refusal (numbers below 300): final, and never a matter of policy votes.
     pub const fn is_structural(self) -> bool {
         self.number() < 300
+    }
+
+    /// Whether a denial for this reason is a strike against its run: what was tried lacked a capability, or was forbidden by policy, for
+    /// its behaviour, or by the memory firewall. That something is used up, gone or broken says nothing about who asks.
+    pub const fn is_strike(self) -> bool {
+        matches!(self.number(), 200..=209 | 300..=499)
+            || matches!(self, ReasonCode::MemoryAcl | ReasonCode::MemoryTainted | ReasonCode::MemoryClassification)
     }
 
     /// Whether the code stands for an approval that is still missing (numbers from 800 to 849).
@@ -199,8 +207,8 @@ mod tests {
             100, 105, 110, 111, 112, 113, 120, 121, 122, 123, 124, 130, 131, 132, 133, 140, 150, 151, 160, 161, 170,
             171, 172, 173, 174, 175, 180, 181, 182, 183, 184, 190, 191, 192, 193, 194, 195, 196, 197, 200, 201, 202,
             203, 204, 205, 206, 207, 208, 210, 220, 221, 300, 301, 305, 310, 315, 316, 320, 330, 331, 335, 336, 400,
-            401, 402, 403, 404, 500, 600, 601, 602, 603, 604, 605, 800, 801, 802, 850, 851, 900, 901, 902, 903, 904,
-            905, 906, 907, 908, 909, 910,
+            401, 402, 403, 404, 405, 500, 600, 601, 602, 603, 604, 605, 800, 801, 802, 850, 851, 900, 901, 902, 903,
+            904, 905, 906, 907, 908, 909, 910,
         ];
         assert!(ReasonCode::ALL.iter().map(|c| c.number()).eq(frozen));
     }

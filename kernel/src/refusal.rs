@@ -126,6 +126,11 @@ refusals! {
     BundleNotOffered = 52, "BUNDLE_NOT_OFFERED", "this bundle was not offered to this tenant; offer it first; nothing was recorded";
     /// The bundle is active.
     BundleActive = 53, "BUNDLE_ACTIVE", "this bundle is active in this environment already; nothing was recorded";
+    /// The tenant has bundles in as many environments as it may.
+    TooManyEnvironments {
+        /// The limit.
+        max: usize,
+    } = 54, "TOO_MANY_ENVIRONMENTS", "the tenant has bundles in its limit of {max} environments; use one of those; nothing was recorded";
     /// The run exists.
     RunExists = 60, "RUN_EXISTS", "the run exists already; nothing was recorded";
     /// No such run.

@@ -15,16 +15,25 @@ pub use memory::MemoryState;
 pub use overlay::Overlay;
 pub use record::Record;
 
-use crate::bundle::{CompiledBundle, RuntimeRules};
+use crate::bundle::{BundleError, CompiledBundle, RuntimeRules, compile};
 
 /// Changed records, by key; `None` removes.
 pub type Changes = Vec<(StateKey, Option<Arc<Record>>)>;
+
+/// A compiled bundle, or all that is wrong with its source.
+pub type Compiled = Result<Arc<CompiledBundle>, Arc<Vec<BundleError>>>;
 
 /// What a decision may read. Reading cannot fail here: a storage error ends the process in the shell, for a replica that
 /// answered it in any other way would decide differently from the rest.
 pub trait StateRead {
     /// The record under a key.
     fn get(&self, key: &StateKey) -> Option<Arc<Record>>;
+    /// What compiling a source gives, which the state need not hold. `hash` is its [`crate::bundle::bundle_hash`]. Compiles; a store keeps
+    /// what it compiled before the source came here, so that a decision does not wait for it.
+    fn compiled(&self, hash: &Hash, source: &[u8]) -> Compiled {
+        let _ = hash;
+        compile(source).map(Arc::new).map_err(Arc::new)
+    }
     /// The compiled form of the bundle whose source the state holds under this hash.
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>>;
     /// The compiled runtime layer of an environment, if it has one. Compiles; a store that is asked often keeps what it compiled,
@@ -56,7 +65,7 @@ fn compile_runtime(state: &(impl StateRead + ?Sized), record: &keys::RuntimeRule
 /// Compiles a stored source. It compiled when it was offered, so that `None` means that it is not there.
 fn compile_stored(record: Option<Arc<Record>>) -> Option<Arc<CompiledBundle>> {
     let Some(Record::Bundle(bundle)) = record.as_deref() else { return None };
-    crate::bundle::compile(&bundle.source).ok().map(Arc::new)
+    compile(&bundle.source).ok().map(Arc::new)
 }
 
 #[cfg(test)]

@@ -76,8 +76,9 @@ impl Across {
         ["sum", "count", "distinct"].iter().any(|key| fields.get(key).is_some())
     }
 
-    /// Reads `{sum|count|distinct: argument, per: run|day, op, value}`; `owner` and `position` name it for good.
-    pub(super) fn read(fields: &Fields<'_>, owner: &str, position: usize, d: &mut Diagnostics) -> Option<Across> {
+    /// Reads `{sum|count|distinct: argument, per: run|day, op, value}`; the rule's id, `owner`, and what is
+    /// added up name it, so that its place among the others and its bound may change.
+    pub(super) fn read(fields: &Fields<'_>, owner: &str, d: &mut Diagnostics) -> Option<Across> {
         let given: Vec<(Quantity, &Node)> =
             [(Quantity::Sum, "sum"), (Quantity::Count, "count"), (Quantity::Distinct, "distinct")]
                 .into_iter()
@@ -100,7 +101,7 @@ impl Across {
         let op = fields.required("op", d).and_then(|node| read_op(node, d));
         let value = fields.required("value", d).and_then(|node| number(node, "value", d));
         let (per, op, value) = (per?, op?, value?);
-        let key = format!("{owner}#{position}/{}", per.name()).into();
+        let key = key(owner, *quantity, selector.as_ref(), per);
         Some(Across { quantity: *quantity, selector, per, test: NumberTest::new(op, value), key })
     }
 }
@@ -132,6 +133,20 @@ fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Order> {
         }
     };
     Some(op)
+}
+
+/// What names a sum for good. Two predicates of a rule about the same sum share it.
+fn key(owner: &str, quantity: Quantity, selector: Option<&Selector>, per: Per) -> Arc<str> {
+    let quantity = match quantity {
+        Quantity::Sum => "sum",
+        Quantity::Count => "count",
+        Quantity::Distinct => "distinct",
+    };
+    let argument = selector.map(ToString::to_string).unwrap_or_default();
+    // The digest keeps keys short, however long a pointer is.
+    let digest = sha256(&[b"assent accumulator/1\n", quantity.as_bytes(), &[0], argument.as_bytes()]);
+    let short: String = digest.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{owner}#{short}/{}", per.name()).into()
 }
 
 /// A digest that equal values share, whatever was written.

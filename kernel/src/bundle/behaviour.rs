@@ -11,15 +11,13 @@ use std::sync::Arc;
 use super::error::{BundleErrorKind, Diagnostics, nearest_hint};
 use super::fields::{Fields, boolean, count, list, name, one_of, one_or_many};
 use super::source::Node;
-use crate::limits::{BEHAVIOUR_STEPS_MAX, LATCHES_MAX, PRINCIPAL_LATCH_PREFIX};
+use crate::limits::{BEHAVIOUR_ID_BYTES_MAX, BEHAVIOUR_STEPS_MAX, LATCHES_MAX, PRINCIPAL_LATCH_PREFIX};
 
-pub use matcher::Happening;
 use matcher::Matcher;
+pub use matcher::{Happening, What};
 
 /// Most alternatives of one step.
 const ALTERNATIVES_MAX: usize = 16;
-/// Longest id of a behaviour rule, in bytes.
-const ID_BYTES_MAX: usize = 64;
 /// What a limit may be at most.
 const LIMIT_MAX: u64 = 1_000_000;
 
@@ -49,15 +47,19 @@ pub struct Behaviour {
 pub struct Limits {
     /// Denials after which a run may only read.
     pub strikes: u32,
-    /// How often the same call may come in a row.
+    /// How often the same call may come, as long as no more than a few different ones come between.
     pub repeats: u32,
     /// How many runs and messages may lie between a person and a run.
     pub generation: u32,
+    /// How many calls a call may be nested in; `None`: as many as there are.
+    pub depth: Option<u32>,
+    /// How many calls may come from one call; `None`: as many as there are.
+    pub fan_out: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { strikes: 5, repeats: 50, generation: 8 }
+        Limits { strikes: 5, repeats: 50, generation: 8, depth: None, fan_out: None }
     }
 }
 
@@ -89,6 +91,11 @@ impl Behaviour {
     /// Whether its steps may lie in different runs of one subject.
     pub const fn is_across_runs(&self) -> bool {
         self.across_runs
+    }
+
+    /// Whether one of its steps asks about denied capabilities: then requests for capabilities are steps of it too.
+    pub fn is_about_capabilities(&self) -> bool {
+        self.steps.iter().flatten().any(|matcher| matcher.capability_denied.is_some())
     }
 
     /// The name of its latch in the state: rules across runs have theirs apart.
@@ -185,9 +192,10 @@ const ACTIONS: [&str; 3] = ["deny", "restrict", "quarantine"];
 
 fn read_id(node: &Node, d: &mut Diagnostics) -> Option<Arc<str>> {
     let id = name(node, "a behaviour rule's id", d)?;
-    if id.len() > ID_BYTES_MAX || id.starts_with(PRINCIPAL_LATCH_PREFIX) {
-        let message =
-            format!("a behaviour rule's id has at most {ID_BYTES_MAX} bytes and no prefix {PRINCIPAL_LATCH_PREFIX}");
+    if id.len() > BEHAVIOUR_ID_BYTES_MAX || id.starts_with(PRINCIPAL_LATCH_PREFIX) {
+        let message = format!(
+            "a behaviour rule's id has at most {BEHAVIOUR_ID_BYTES_MAX} bytes and no prefix {PRINCIPAL_LATCH_PREFIX}"
+        );
         d.error(node.at, BundleErrorKind::InvalidValue, message);
         return None;
     }
@@ -214,13 +222,17 @@ fn read_step(node: &Node, d: &mut Diagnostics) -> Vec<Matcher> {
 
 /// Reads the section `limits`.
 pub(super) fn read_limits(node: &Node, d: &mut Diagnostics) -> Limits {
-    const KNOWN: [&str; 3] = ["strikes", "repeats", "generation"];
-    // Nothing counts nested calls yet: a limit that would not hold is refused.
-    const LATER: [&str; 2] = ["depth", "fan_out"];
+    const KNOWN: [&str; 5] = ["strikes", "repeats", "generation", "depth", "fan_out"];
     let mut limits = Limits::default();
-    let Some(fields) = Fields::open(node, "limits", &KNOWN, &LATER, d) else { return limits };
-    let places =
-        [("strikes", &mut limits.strikes), ("repeats", &mut limits.repeats), ("generation", &mut limits.generation)];
+    let Some(fields) = Fields::open(node, "limits", &KNOWN, &[], d) else { return limits };
+    let (mut depth, mut fan_out) = (0, 0);
+    let places = [
+        ("strikes", &mut limits.strikes),
+        ("repeats", &mut limits.repeats),
+        ("generation", &mut limits.generation),
+        ("depth", &mut depth),
+        ("fan_out", &mut fan_out),
+    ];
     for (key, place) in places {
         let Some(node) = fields.get(key) else { continue };
         match count(node, key, LIMIT_MAX, d).map(u32::try_from) {
@@ -229,5 +241,7 @@ pub(super) fn read_limits(node: &Node, d: &mut Diagnostics) -> Limits {
             None => {}
         }
     }
-    limits
+    // Zero is refused above: it stands for what is not said.
+    let said = |limit: u32| Some(limit).filter(|limit| *limit > 0);
+    Limits { depth: said(depth), fan_out: said(fan_out), ..limits }
 }

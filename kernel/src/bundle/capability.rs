@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::condition::Scratch;
 use super::constraint::Constraints;
 use super::error::{BundleErrorKind, Diagnostics, Position};
 use super::fields::{Fields, boolean, count, name, names, one_or_many, text};
@@ -212,9 +213,10 @@ impl Principals {
     ) -> Result<CapabilityView<'a>, ReasonCode> {
         let mut lacking = ReasonCode::CapabilityMissing;
         let mut leased = None;
+        let memo = Scratch::default();
         for view in self.capabilities(subject).filter(|view| view.covers(tool)) {
             lacking = ReasonCode::CapabilityConstraint;
-            if view.constraints().hold(args) {
+            if view.constraints().hold_within(args, &memo) {
                 if view.lease().is_none() {
                     return Ok(view);
                 }

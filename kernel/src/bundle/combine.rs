@@ -3,19 +3,25 @@
 use std::sync::Arc;
 
 use super::contract::{Contract, Strength};
+use super::evaluate::Call;
+use super::facts::Situation;
 use super::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
 use super::obligation::Obligation;
-use super::outcome::{Accumulate, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
+use super::orchestration::Adjustment;
+use super::outcome::{Accumulate, ApprovalNeed, Granted, Outcome, Replacement, RuleId, ShadowVote};
 use super::rules::Rule;
+use super::tool::Tool;
+use crate::limits::ACCUMULATIONS_MAX;
 use crate::reason::ReasonCode;
-use crate::value::Object;
 use crate::verdict::Verdict;
 
 /// The votes on one call.
 #[derive(Debug)]
 pub(super) struct Votes<'a> {
-    /// Whether a person has approved the call, so that what escalates agrees.
-    approved: bool,
+    /// What people have agreed to: what escalates for no more than that agrees.
+    granted: Option<Granted<'a>>,
+    /// Whether the call is itself a replacement, so that nothing may replace it and who would leave it as it is abstains.
+    replacing: bool,
     /// Whether anything agreed to this call, to one in its place, or to it once a person has agreed.
     agreed: bool,
     /// Every code that any vote came with; those of the winning band are the decision's.
@@ -30,15 +36,23 @@ pub(super) struct Votes<'a> {
     obligations: Vec<&'a Obligation>,
     /// Obligations that were not written in the bundle but made by its policy in Rego.
     made: Vec<Obligation>,
+    reasons: Vec<String>,
     approval: Option<ApprovalNeed>,
     replacement: Option<Replacement>,
     accumulate: Vec<Accumulate>,
+    /// The least threshold of soft contract rules, in thousandths.
+    least_threshold_milli: u32,
+    /// The least number of people who have to agree where people are asked.
+    least_approvers: u32,
+    /// What the operator's baseline said by itself.
+    baseline: Verdict,
 }
 
 impl<'a> Votes<'a> {
-    pub(super) fn new(approved: bool) -> Votes<'a> {
+    pub(super) fn new(situation: &Situation<'a>) -> Votes<'a> {
         Votes {
-            approved,
+            granted: situation.granted,
+            replacing: situation.replacing,
             agreed: false,
             codes: Vec::with_capacity(4),
             against: Vec::new(),
@@ -50,9 +64,23 @@ impl<'a> Votes<'a> {
             shadow: Vec::new(),
             obligations: Vec::new(),
             made: Vec::new(),
+            reasons: Vec::new(),
             approval: None,
             replacement: None,
             accumulate: Vec::new(),
+            least_threshold_milli: 0,
+            least_approvers: 0,
+            baseline: Verdict::Allow,
+        }
+    }
+
+    /// What reported signals make stricter: thresholds, the number of people, and calls to which people have to agree. It agrees to
+    /// nothing itself.
+    pub(super) fn tighten(&mut self, adjustment: &Adjustment, tool: &Tool) {
+        self.least_threshold_milli = adjustment.contract_threshold_milli();
+        self.least_approvers = adjustment.approvers();
+        if let Some(need) = adjustment.need(tool) {
+            self.escalate(ReasonCode::ApprovalRequiredBySignal, need);
         }
     }
 
@@ -76,6 +104,11 @@ impl<'a> Votes<'a> {
     /// An obligation that comes with a vote.
     pub(super) fn oblige(&mut self, obligation: Obligation) {
         self.made.push(obligation);
+    }
+
+    /// What a policy says about its vote.
+    pub(super) fn explain(&mut self, reasons: Vec<String>) {
+        self.reasons.extend(reasons);
     }
 
     /// A matching contract rule, of whose predicates so many hold.
@@ -107,6 +140,7 @@ impl<'a> Votes<'a> {
     /// Soft contract rules look at the ratio over all predicates, so they vote when all are counted.
     fn close_contract(&mut self) {
         for (id, threshold_milli) in core::mem::take(&mut self.soft) {
+            let threshold_milli = threshold_milli.max(self.least_threshold_milli);
             if reaches(self.passed, self.total, threshold_milli) {
                 self.satisfied.push(id);
             } else {
@@ -126,7 +160,7 @@ impl<'a> Votes<'a> {
     }
 
     /// The policy rule that matched.
-    pub(super) fn rule(&mut self, rule: &'a Rule, args: &Object) {
+    pub(super) fn rule(&mut self, rule: &'a Rule, call: &Call<'_>) {
         self.matched.push(&rule.id);
         self.obligations.extend(&rule.obligations);
         match rule.verdict {
@@ -135,8 +169,8 @@ impl<'a> Votes<'a> {
                 self.agreed = true;
                 self.escalate(ReasonCode::ApprovalRequired, rule.approval.clone());
             }
-            Verdict::Compute => match rule.compute.apply(args) {
-                Some(replacement) => self.compute(replacement, args),
+            Verdict::Compute => match rule.compute.apply(call.args) {
+                Some(replacement) => self.compute(replacement, call),
                 None => self.codes.push(ReasonCode::PolicyError),
             },
             Verdict::Allow => {
@@ -146,12 +180,8 @@ impl<'a> Votes<'a> {
         }
     }
 
-    /// A vote for asking a person; an approval that is there satisfies it.
+    /// A vote for asking people. Whether those who have agreed already are enough is seen when all is asked for.
     fn escalate(&mut self, code: ReasonCode, need: ApprovalNeed) {
-        if self.approved {
-            self.codes.push(ReasonCode::Approved);
-            return;
-        }
         self.codes.push(code);
         self.approval = Some(match self.approval.take() {
             Some(earlier) => earlier.and(need),
@@ -159,10 +189,25 @@ impl<'a> Votes<'a> {
         });
     }
 
+    /// What people have agreed to satisfies everything that asks or nothing: a part of it would be asked for again and again.
+    fn close_approval(&mut self) -> Option<ApprovalNeed> {
+        let granted = self.granted?;
+        let need = self.approval.take_if(|need| granted.meets(need))?;
+        self.codes.retain(|code| !code.is_escalate());
+        self.codes.push(ReasonCode::Approved);
+        Some(need)
+    }
+
     /// What the operator's baseline says: it can deny, ask and replace, never allow.
     pub(super) fn baseline(&mut self, mut baseline: Votes<'a>) {
         baseline.close_contract();
         let denied = baseline.codes.iter().any(|code| code.is_deny());
+        self.baseline = match (denied, &baseline.approval, &baseline.replacement) {
+            (true, ..) => Verdict::Deny,
+            (_, Some(_), _) => Verdict::Escalate,
+            (.., Some(_)) => Verdict::Compute,
+            _ => Verdict::Allow,
+        };
         let failed = |code: &&ReasonCode| matches!(code, ReasonCode::PolicyError | ReasonCode::PolicyBudget);
         if let Some(code) = baseline.codes.iter().find(failed) {
             self.codes.push(*code);
@@ -171,12 +216,9 @@ impl<'a> Votes<'a> {
         }
         if let Some(need) = baseline.approval {
             self.escalate(ReasonCode::ApprovalRequiredByBaseline, need);
-        } else if baseline.codes.contains(&ReasonCode::Approved) {
-            self.codes.push(ReasonCode::Approved);
         }
         if let Some(replacement) = baseline.replacement {
             self.codes.extend(baseline.codes.iter().filter(|code| code.is_compute()));
-            self.agreed = true;
             self.replacement = Some(replacement);
         }
         self.against.extend(baseline.against);
@@ -184,6 +226,7 @@ impl<'a> Votes<'a> {
         baseline.shadow.into_iter().for_each(|vote| self.shadow(vote));
         self.obligations.extend(baseline.obligations);
         self.made.extend(baseline.made);
+        self.reasons.extend(baseline.reasons);
         self.accumulate.extend(baseline.accumulate);
     }
 
@@ -192,8 +235,15 @@ impl<'a> Votes<'a> {
         self.accumulate.iter_mut().for_each(|item| item.key = rename(&item.key));
     }
 
-    /// A vote for running something else; a second, different one is a conflict.
-    pub(super) fn compute(&mut self, replacement: Replacement, asked: &Object) {
+    /// A vote for running something else; a second, different one is a conflict. Of what is a replacement itself it can only say
+    /// that it is not the right one.
+    pub(super) fn compute(&mut self, replacement: Replacement, call: &Call<'_>) {
+        if self.replacing {
+            if !replacement.is(call) {
+                self.codes.push(ReasonCode::ComputeRejected);
+            }
+            return;
+        }
         self.agreed = true;
         if self.replacement.as_ref().is_some_and(|earlier| *earlier != replacement) {
             self.codes.push(ReasonCode::ComputeConflict);
@@ -201,7 +251,7 @@ impl<'a> Votes<'a> {
         if replacement.tool.is_some() {
             self.codes.push(ReasonCode::ToolReplaced);
         }
-        if replacement.tool.is_none() || replacement.args != *asked {
+        if replacement.tool.is_none() || replacement.args != *call.args {
             self.codes.push(ReasonCode::ArgumentsReplaced);
         }
         self.replacement = Some(replacement);
@@ -228,6 +278,11 @@ impl<'a> Votes<'a> {
     /// The most restrictive vote, with the codes of its band. Nobody allowing is a deny.
     pub(super) fn outcome(mut self) -> Outcome {
         self.close_contract();
+        let granted = self.close_approval();
+        if granted.is_some() && self.baseline == Verdict::Escalate {
+            // The people that the baseline asks for have agreed: it stands against nothing any more.
+            self.baseline = Verdict::Allow;
+        }
         if !self.agreed && !self.codes.iter().any(|code| code.is_deny()) {
             self.codes.push(ReasonCode::NoMatchingRule);
         }
@@ -248,6 +303,9 @@ impl<'a> Votes<'a> {
         let mut obligations: Vec<Obligation> = self.obligations.into_iter().cloned().chain(self.made).collect();
         obligations.sort();
         obligations.dedup();
+        if let Some(need) = &mut self.approval {
+            need.required = need.required.max(self.least_approvers);
+        }
         let ids = self.against.iter().chain(&self.matched).chain(&self.satisfied);
         let mut outcome = Outcome {
             verdict,
@@ -258,12 +316,16 @@ impl<'a> Votes<'a> {
             shadow: self.shadow,
             obligations,
             approval: self.approval.filter(|_| verdict == Verdict::Escalate),
+            granted,
             replacement: self.replacement.filter(|_| verdict == Verdict::Compute),
+            reasons: self.reasons,
             accumulate: self.accumulate,
+            baseline: self.baseline,
         };
-        // An obligation that cannot be passed on must not be forgotten silently.
-        if outcome.obligations.len() > OBLIGATIONS_MAX {
-            outcome = Outcome { rules: outcome.rules, ..Outcome::deny(ReasonCode::PolicyError) };
+        // An obligation that cannot be passed on must not be forgotten silently, nor what cannot be added up.
+        if outcome.obligations.len() > OBLIGATIONS_MAX || outcome.accumulate.len() > ACCUMULATIONS_MAX {
+            let Outcome { rules, reasons, baseline, .. } = outcome;
+            outcome = Outcome { rules, reasons, baseline, ..Outcome::deny(ReasonCode::PolicyError) };
         }
         outcome
     }

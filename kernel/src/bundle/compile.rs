@@ -7,15 +7,17 @@ use super::capability::Principals;
 use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint, Position, nearest_hint};
 use super::fields::{Fields, boolean, one_of, text};
+use super::layers::Undeclared;
 use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
 use super::memory;
 use super::opa;
 use super::pattern::Patterns;
 use super::rego::section::{self, Files};
 use super::rules::Rule;
+use super::settings::{ApprovalSettings, LeaseSettings};
 use super::source::{self, Node};
 use super::tool::Tool;
-use super::{CompiledBundle, behaviour, budgets, bundle_hash, lint};
+use super::{CompiledBundle, behaviour, budgets, bundle_hash, lint, orchestration};
 
 /// Compiles a bundle's YAML source, or says everything that is wrong with it, in order of lines.
 ///
@@ -46,7 +48,7 @@ pub fn check(source: &[u8]) -> (Vec<BundleError>, Vec<Lint>) {
 }
 
 /// The sections of a bundle.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 19] = [
     "name",
     "version",
     "description",
@@ -63,9 +65,14 @@ const KNOWN: [&str; 16] = [
     "memory",
     "behaviour",
     "limits",
+    "orchestration",
+    "leases",
+    "approvals",
 ];
+/// The sections that an operator's baseline can have.
+const IN_BASELINE: [&str; 7] = ["name", "version", "description", "tools", "contract", "rules", "rego"];
 /// Sections that other formats have and this one does not.
-const LATER: [&str; 4] = ["obligations", "layers", "taint", "approvals"];
+const LATER: [&str; 3] = ["obligations", "layers", "taint"];
 
 fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -> Option<CompiledBundle> {
     let fields = Fields::open(root, "a bundle", &KNOWN, &LATER, d)?;
@@ -91,13 +98,17 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
     let rule_items = fields.items("rules", RULES_MAX, d);
     let mut rules: Vec<Rule> = rule_items.iter().filter_map(|item| Rule::read(item, &mut patterns, d)).collect();
     let rego = section::read(fields.get("rego"), files, d);
-    let behaviour_items = fields.items("behaviour", RULES_MAX, d);
-    let behaviour = behaviour::read(behaviour_items, d);
+    let behaviour = behaviour::read(fields.items("behaviour", RULES_MAX, d), d);
     let limits = fields.get("limits").map(|node| behaviour::read_limits(node, d)).unwrap_or_default();
+    let orchestration = orchestration::read(&fields, limits, d);
+    let leases = fields.get("leases").map(|node| LeaseSettings::read(node, d)).unwrap_or_default();
+    let approvals = fields.get("approvals").map(|node| ApprovalSettings::read(node, d)).unwrap_or_default();
+    approvals.complete(rule_items, &mut rules);
     let mut tools = by_name(tools, d);
     tools.values_mut().for_each(|tool| tool.sensitivity_defaults = sensitivity_defaults);
     check_ids(&contracts, &rules, d);
     check_tool_names(&tools, &contracts, &rules, d);
+    orchestration::check_tool_names(&orchestration, &tools, d);
     let (budgets, mut rates) = budgets::read(&fields, d);
     rates.extend(budgets::of_capabilities(fields.items("principals", PRINCIPALS_MAX, &mut Diagnostics::default()), d));
     budgets::check_tool_names(&budgets, &rates, &tools, d);
@@ -116,13 +127,25 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         behaviour,
         budgets,
         limits,
+        orchestration,
+        leases,
+        approvals,
         rates,
         rego,
         memory: fields.get("memory").map(|node| memory::read(node, d)).unwrap_or_default(),
         lints: Vec::new(),
+        undeclared: Undeclared::default(),
+        idle_in_baseline: idle_in_baseline(&fields),
     };
     index(&mut bundle, d);
+    bundle.undeclared = Undeclared::of(&bundle.contracts, &bundle.rules);
     Some(bundle)
+}
+
+/// Sections that are there and would say nothing in an operator's baseline.
+fn idle_in_baseline(fields: &Fields<'_>) -> Vec<(Position, &'static str)> {
+    let idle = KNOWN.into_iter().filter(|section| !IN_BASELINE.contains(section));
+    idle.filter_map(|section| Some((fields.get(section)?.at, section))).collect()
 }
 
 fn by_name(tools: Vec<Tool>, d: &mut Diagnostics) -> BTreeMap<Arc<str>, Tool> {

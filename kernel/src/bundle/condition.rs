@@ -9,11 +9,13 @@ use super::cel::STEPS_MAX;
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{number, one_or_many, scalar, text, wrong_type};
 use super::host::{Host, HostPattern, url_host};
-use super::limits::PATTERN_INPUT_BYTES_MAX;
+use super::limits::{PATTERN_BYTES_PER_CALL_MAX, PATTERN_INPUT_BYTES_MAX};
 use super::path::{Directory, segments};
 use super::source::{Node, NodeKind};
 use crate::value::{Number, Value};
 
+/// What looking for a pattern costs besides the text's bytes.
+const PATTERN_OVERHEAD_BYTES: usize = 16;
 /// Most items of a condition's list.
 const ITEMS_MAX: usize = 4_096;
 
@@ -95,7 +97,9 @@ impl Condition {
         let Some(value) = value else { return Check::Odd };
         match self {
             Condition::Matches(regex) => match value {
-                Value::String(text) if text.len() <= PATTERN_INPUT_BYTES_MAX => Check::of(regex.is_match(text)),
+                Value::String(text) if text.len() <= PATTERN_INPUT_BYTES_MAX && memo.spend_pattern(text) => {
+                    Check::of(regex.is_match(text))
+                }
                 _ => Check::Odd,
             },
             Condition::In(values) => values.check(value),
@@ -117,15 +121,33 @@ impl Condition {
 pub(super) struct Scratch<'a> {
     host: Cell<Option<(&'a Value, Option<Host<'a>>)>>,
     pub(super) steps: Cell<u32>,
+    /// Bytes in which patterns may still be looked for; nothing when there were not enough.
+    pattern_bytes: Cell<Option<usize>>,
 }
 
 impl Default for Scratch<'_> {
     fn default() -> Self {
-        Scratch { host: Cell::new(None), steps: Cell::new(STEPS_MAX) }
+        Scratch {
+            host: Cell::new(None),
+            steps: Cell::new(STEPS_MAX),
+            pattern_bytes: Cell::new(Some(PATTERN_BYTES_PER_CALL_MAX)),
+        }
     }
 }
 
 impl<'a> Scratch<'a> {
+    /// Pays for looking for a pattern in a text. A condition that cannot be paid for counts against the caller, and the call is denied.
+    fn spend_pattern(&self, text: &str) -> bool {
+        let left = self.pattern_bytes.get().and_then(|left| left.checked_sub(text.len() + PATTERN_OVERHEAD_BYTES));
+        self.pattern_bytes.set(left);
+        left.is_some()
+    }
+
+    /// Whether a pattern could not be paid for.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.pattern_bytes.get().is_none()
+    }
+
     fn host(&self, value: &'a Value) -> Option<Host<'a>> {
         if let Some((known, host)) = self.host.get()
             && core::ptr::eq(known, value)

@@ -30,7 +30,12 @@ enum Constraint {
 impl Constraints {
     /// Whether a call with these arguments lies within all constraints. A missing or odd argument does not.
     pub fn hold(&self, args: &Object) -> bool {
-        self.0.iter().all(|constraint| constraint.holds(args))
+        self.hold_within(args, &Scratch::default())
+    }
+
+    /// Whether they hold, with what is left to spend on patterns.
+    pub(super) fn hold_within<'a>(&self, args: &'a Object, memo: &Scratch<'a>) -> bool {
+        self.0.iter().all(|constraint| constraint.holds(args, memo))
     }
 
     /// Reads a JSON object with `hosts`, `paths`, `commands`, `databases` and `arguments`, as a capability's `constraints` has
@@ -127,10 +132,10 @@ impl Constraint {
         }
     }
 
-    fn holds(&self, args: &Object) -> bool {
+    fn holds<'a>(&self, args: &'a Object, memo: &Scratch<'a>) -> bool {
         let listed = |texts: &[Box<str>], text: &str| texts.iter().any(|t| **t == *text);
         match self {
-            Constraint::On(name, condition) => condition.check(args.get(name), &Scratch::default()) == Check::Holds,
+            Constraint::On(name, condition) => condition.check(args.get(name), memo) == Check::Holds,
             Constraint::Commands(commands) => {
                 args.get("command").and_then(command_word).is_some_and(|word| listed(commands, word))
             }
@@ -138,7 +143,7 @@ impl Constraint {
                 args.get("database").and_then(Value::as_str).is_some_and(|database| listed(databases, database))
             }
             Constraint::Argument(Test::On(selector, condition)) => {
-                condition.check(selector.find(args), &Scratch::default()) == Check::Holds
+                condition.check(selector.find(args), memo) == Check::Holds
             }
             // Only conditions on one call are read here.
             Constraint::Argument(Test::Across(_)) => false,

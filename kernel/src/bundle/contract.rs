@@ -74,7 +74,8 @@ impl Predicate {
             Test::On(selector, condition) => condition.check(selector.find(args), memo) == Check::Holds,
             Test::Across(across) => {
                 let (holds, add) = across.holds(args, facts);
-                accumulate.extend(add);
+                // Two predicates about the same sum add the call once.
+                accumulate.extend(add.filter(|add| accumulate.iter().all(|known| known.key != add.key)));
                 holds
             }
         }
@@ -148,8 +149,7 @@ impl Contract {
             );
         }
         let id = id?;
-        let read = |(position, item)| read_predicate(item, &id, position, patterns, d);
-        let predicates = items.iter().enumerate().filter_map(read).collect();
+        let predicates = items.iter().filter_map(|item| read_predicate(item, &id, patterns, d)).collect();
         let classes = classes.into_iter().map(|(_, class)| class).collect();
         let (strength, shadow) = (strength?, shadow?);
         Some(Contract { at: node.at, id, tools, classes, strength, shadow, predicates, obligations })
@@ -202,17 +202,11 @@ fn read_threshold(node: &Node, d: &mut Diagnostics) -> Option<Strength> {
     Some(Strength::Soft { threshold_milli: milli? })
 }
 
-fn read_predicate(
-    node: &Node,
-    owner: &str,
-    position: usize,
-    patterns: &mut Patterns,
-    d: &mut Diagnostics,
-) -> Option<Predicate> {
+fn read_predicate(node: &Node, owner: &str, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Predicate> {
     const KNOWN: [&str; 7] = ["argument", "op", "value", "sum", "count", "distinct", "per"];
     let fields = Fields::open(node, "a predicate", &KNOWN, &[], d)?;
     if Across::is_meant(&fields) {
-        let across = Across::read(&fields, owner, position, d)?;
+        let across = Across::read(&fields, owner, d)?;
         return Some(Predicate { at: node.at, test: Test::Across(across) });
     }
     if let Some(per) = fields.get("per") {

@@ -29,7 +29,7 @@ pub enum ChangeKind {
 /// One difference between two bundles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
-    /// The section: `tools`, `principals`, `capabilities`, `contract`, `rules`, `files` for the modules and the data of an archive,
+    /// The section: `tools`, `principals`, `capabilities`, `contract`, `rules`, `orchestration`, `files` for the modules and the data of an archive,
     /// or `bundle` for single settings.
     pub section: &'static str,
     /// The item: its name, subject, id or key.
@@ -79,7 +79,8 @@ struct Parts {
 }
 
 /// The sections whose items have names, with the key of the name.
-const NAMED: [(&str, &str); 4] = [("tools", "name"), ("principals", "subject"), ("contract", "id"), ("rules", "id")];
+const NAMED: [(&str, &str); 5] =
+    [("tools", "name"), ("principals", "subject"), ("contract", "id"), ("rules", "id"), ("orchestration", "id")];
 
 impl Parts {
     fn read(source: &[u8]) -> Result<Parts, Vec<BundleError>> {

@@ -50,10 +50,25 @@ impl CompiledBundle {
         {
             return Outcome::deny(code);
         }
+        self.ask_layered(call, facts, baseline, runtime)
+    }
+
+    /// [`CompiledBundle::evaluate_layered`] but for the capability, which the caller has asked for.
+    pub fn ask_layered(
+        &self,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        baseline: Option<&CompiledBundle>,
+        runtime: Option<&RuntimeRules>,
+    ) -> Outcome {
+        let situation = facts.situation();
         let memo = Scratch::default();
-        let mut votes = Votes::new(situation.approved);
+        let mut votes = Votes::new(&situation);
+        if let Some(adjustment) = situation.adjusted {
+            votes.tighten(adjustment, call.tool);
+        }
         if let Some(baseline) = baseline {
-            votes.baseline(baseline.baseline_votes(call, facts, &memo));
+            votes.baseline(baseline.baseline_votes(call, facts, &situation, &memo));
         }
         contract_votes(
             call.tool.contracts.iter().filter_map(|p| at(&self.contracts, *p)),
@@ -71,6 +86,9 @@ impl CompiledBundle {
             votes.deny(ReasonCode::NoMatchingRule);
         }
         self.rego_votes(call, facts, &mut votes);
+        if memo.is_exhausted() {
+            votes.deny(ReasonCode::PolicyBudget);
+        }
         votes.outcome()
     }
 }

@@ -25,6 +25,11 @@ impl CompiledBundle {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }
+        if let Some(adjustment) = situation.adjusted.filter(|adjustment| !adjustment.is_empty()) {
+            let values: Vec<String> =
+                adjustment.values().map(|(knob, value)| format!("{} {value}", knob.name())).collect();
+            lines.push(format!("orchestration: {} ({})", adjustment.rules().join(", "), values.join(", ")));
+        }
         let outcome = self.evaluate_layered(call, facts, baseline, runtime);
         if !outcome.codes.iter().any(|code| code.is_structural()) {
             for contract in call.tool.contracts.iter().filter_map(|position| at(&self.contracts, *position)) {

@@ -3,6 +3,8 @@
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::Time;
 
+use super::orchestration::Adjustment;
+use super::outcome::Granted;
 use crate::taint::TaintSource;
 use crate::value::Number;
 
@@ -81,12 +83,18 @@ pub struct Situation<'a> {
     pub risk_milli: u64,
     /// Labels of the call's sources, as the caller states them.
     pub labels: &'a [String],
-    /// Whether a person has approved this very call: what asks for approval then agrees.
-    pub approved: bool,
+    /// What people have agreed to for this very call: what asks for no more than that then agrees.
+    pub granted: Option<Granted<'a>>,
+    /// Whether the call is to run in the place of another one: compute is then off.
+    pub replacing: bool,
     /// Whose capability has to cover the call, when it is made on somebody's behalf; `None` is the subject's own.
     pub authority: Option<&'a str>,
+    /// On whose behalf the call is made, from the nearest to the origin.
+    pub chain: &'a [String],
     /// Whether a valid lease covers this call: a capability that needs a lease then counts.
     pub leased: bool,
+    /// What reported signals make stricter.
+    pub adjusted: Option<&'a Adjustment>,
 }
 
 /// Over which calls a cross-step predicate accumulates.

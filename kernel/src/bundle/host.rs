@@ -12,16 +12,18 @@ pub(super) enum Host<'a> {
     V6(Ipv6Addr),
 }
 
-/// The host of `scheme://host[:port][/…]`; `None` for anything unusual: user information, backslashes, white space and
+/// The schemes of URLs whose host is where a request goes. Of `file://api.example.com/etc/passwd`, which reads a local file, and of
+/// whatever a tool makes of other schemes, the host says nothing.
+const SCHEMES: [&str; 4] = ["http", "https", "ws", "wss"];
+
+/// The host of `scheme://host[:port][/…]`; `None` for anything unusual: other schemes, user information, backslashes, white space and
 /// control characters, percent-encoded or non-ASCII hosts, shortened, hexadecimal or octal IPv4 addresses, zone ids.
 pub(super) fn url_host(url: &str) -> Option<Host<'_>> {
     if url.len() > URL_BYTES_MAX || url.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'\\') {
         return None;
     }
     let (scheme, rest) = url.split_once("://")?;
-    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    if !scheme_ok {
+    if !SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return None;
     }
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -135,7 +137,7 @@ mod tests {
             ("https://api.github.com?x=http://evil.example", "api.github.com"),
             ("https://api.github.com#@evil.example", "api.github.com"),
             ("https://xn--bcher-kva.example/", "xn--bcher-kva.example"),
-            ("svn+ssh://code.example", "code.example"),
+            ("WSS://code.example", "code.example"),
         ] {
             assert!(HostPattern::parse(host).unwrap().matches(url_host(url).unwrap()), "{url}");
         }
@@ -201,6 +203,10 @@ mod tests {
             "https://[fe80::1%25eth0]",
             "https://[127.0.0.1]",
             "1https://api.github.com",
+            "file://api.github.com/etc/passwd",
+            "svn+ssh://api.github.com",
+            "jar:https://api.github.com",
+            "gopher://api.github.com",
             "ht tps://api.github.com",
             "https://-a.com",
             "https://a-.com",

@@ -1,5 +1,6 @@
 //! The layers around a bundle: runtime rules that are asked before its own, and the operator's baseline that it cannot override.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assent_ledger::hash::{Hash, sha256};
@@ -14,9 +15,14 @@ use super::evaluate::{Call, at};
 use super::facts::{Accumulated, Facts, Per, Situation};
 use super::fields::{Fields, text};
 use super::limits::RUNTIME_RULES_MAX;
+use super::outcome::Outcome;
 use super::pattern::Patterns;
 use super::rules::{Layer, Rule};
 use super::source;
+use super::tool::Tool;
+use crate::reason::ReasonCode;
+use crate::value::Object;
+use crate::verdict::Verdict;
 
 /// The runtime layer of an environment: rules that are asked before those of the bundle. Immutable.
 #[derive(Debug)]
@@ -102,6 +108,57 @@ pub fn compile_runtime(source: &[u8], bundle: &CompiledBundle) -> Result<Runtime
     Ok(RuntimeRules { hash: runtime_hash(source), rules, lints: d.lints })
 }
 
+/// Which rules and contract rules may concern tools that a bundle does not declare: those of their class that name no tool, for tools
+/// that rules name are declared.
+#[derive(Debug, Default)]
+pub(super) struct Undeclared {
+    contracts: ByClass,
+    rules: ByClass,
+}
+
+/// Positions of what is about a class, and of what is about any.
+#[derive(Debug, Default)]
+struct ByClass {
+    classes: BTreeMap<Arc<str>, Vec<u32>>,
+    any: Vec<u32>,
+}
+
+impl Undeclared {
+    /// Sorts out the rules of a bundle.
+    pub(super) fn of(contracts: &[Contract], rules: &[Rule]) -> Undeclared {
+        let mut sorted = Undeclared::default();
+        for (position, contract) in (0u32..).zip(contracts) {
+            sorted.contracts.add(position, &contract.classes);
+        }
+        for (position, rule) in (0u32..).zip(rules).filter(|(_, rule)| rule.tools.is_none()) {
+            match &rule.classes {
+                Some(classes) => sorted.rules.add(position, classes),
+                None => sorted.rules.any.push(position),
+            }
+        }
+        sorted
+    }
+}
+
+impl ByClass {
+    fn add(&mut self, position: u32, classes: &[Arc<str>]) {
+        for class in classes {
+            let known = self.classes.entry(class.clone()).or_default();
+            if known.last() != Some(&position) {
+                known.push(position);
+            }
+        }
+    }
+
+    /// The positions for a class, in their order.
+    fn of(&self, class: &str) -> impl Iterator<Item = u32> {
+        let of_class = self.classes.get(class).map_or(&[][..], Vec::as_slice);
+        let mut all = [of_class, &self.any].concat();
+        all.sort_unstable();
+        all.into_iter()
+    }
+}
+
 /// Facts as the baseline sees them: what it adds up is kept apart from what the tenant's bundle adds up.
 struct BaselineFacts<'f, F>(&'f F);
 
@@ -121,16 +178,45 @@ fn baseline_key(key: &str) -> Arc<str> {
 }
 
 impl CompiledBundle {
+    /// Whether the bundle can be an operator's baseline: nothing in it would be ignored there.
+    ///
+    /// # Errors
+    /// Every section that a baseline cannot have, in the order of their names here.
+    pub fn check_baseline(&self) -> Result<(), Vec<BundleError>> {
+        let mut d = Diagnostics::default();
+        for (at, section) in &self.idle_in_baseline {
+            let message = format!("`{section}` says nothing in an operator's baseline");
+            let hint = "a baseline has tools, contract, rules and rego; the rest is for the tenants' bundles";
+            d.error_hint(*at, BundleErrorKind::InvalidValue, message, hint);
+        }
+        if d.errors.is_empty() { Ok(()) } else { Err(d.errors) }
+    }
+
+    /// What this bundle says as the operator's baseline about a call of a tool that the tenant's bundle does not declare. A tool that the
+    /// baseline declares neither is known by its name alone: rules that name a class or an action do not concern it.
+    pub fn evaluate_undeclared(&self, name: &str, subject: &str, args: &Object, facts: &impl Facts) -> Outcome {
+        let undeclared = Tool::undeclared(name);
+        let tool = self.tools.get(name).unwrap_or(&undeclared);
+        let memo = Scratch::default();
+        let situation = facts.situation();
+        let mut votes = Votes::new(&situation);
+        votes.baseline(self.baseline_votes(&Call { subject, tool, args }, facts, &situation, &memo));
+        // Only what the baseline has against the call is asked for.
+        votes.agree(ReasonCode::AllowedRulesPassed);
+        votes.outcome()
+    }
+
     /// What this bundle says about a call as the operator's baseline: its contract and its rules are asked; capabilities are the
     /// tenant's affair. A tool that the baseline declares counts as declared there, any other as the tenant declares it.
     pub(super) fn baseline_votes<'a, 'c>(
         &'a self,
         call: &Call<'c>,
         facts: &impl Facts,
+        situation: &Situation<'a>,
         memo: &Scratch<'c>,
     ) -> Votes<'a> {
         let facts = BaselineFacts(facts);
-        let mut votes = Votes::new(facts.situation().approved);
+        let mut votes = Votes::new(situation);
         match self.tools.get(call.tool.name()) {
             Some(tool) => {
                 let contracts = tool.contracts.iter().filter_map(|position| at(&self.contracts, *position));
@@ -139,10 +225,12 @@ impl CompiledBundle {
                 rule_vote(rules, call, &facts, memo, &mut votes);
             }
             None => {
-                let contracts = self.contracts.iter().filter(|contract| contract.concerns(call.tool));
+                let class = call.tool.class();
+                let contracts =
+                    self.undeclared.contracts.of(class).filter_map(|position| at(&self.contracts, position));
                 contract_votes(contracts, call, &facts, memo, &mut votes);
-                let rules = self.rules.iter().filter(|rule| rule.concerns(call.tool));
-                rule_vote(rules, call, &facts, memo, &mut votes);
+                let rules = self.undeclared.rules.of(class).filter_map(|position| at(&self.rules, position));
+                rule_vote(rules.filter(|rule| rule.concerns(call.tool)), call, &facts, memo, &mut votes);
             }
         }
         self.rego_votes(call, &facts, &mut votes);
@@ -169,7 +257,8 @@ pub(super) fn contract_votes<'a, 'c>(
 }
 
 /// Takes the vote of the first enforced rule that matches; rules before it that are only tried leave theirs. Whether one
-/// matched.
+/// matched. For what is a replacement itself, compute rules neither agree nor end the search: the first that matches is asked
+/// whether it would leave it as it is.
 pub(super) fn rule_vote<'a, 'c>(
     rules: impl Iterator<Item = &'a Rule>,
     call: &Call<'c>,
@@ -178,13 +267,21 @@ pub(super) fn rule_vote<'a, 'c>(
     votes: &mut Votes<'a>,
 ) -> bool {
     let situation = facts.situation();
+    let mut computed = false;
     for rule in rules {
+        let computes = situation.replacing && rule.verdict == Verdict::Compute;
+        if computes && computed {
+            continue;
+        }
         match rule.matches(call, &situation, memo) {
             Ok(false) => {}
             matched if rule.shadow => votes.shadow_rule(rule, matched.is_err()),
             Ok(true) => {
-                votes.rule(rule, call.args);
-                return true;
+                votes.rule(rule, call);
+                if !computes {
+                    return true;
+                }
+                computed = true;
             }
             Err(code) => {
                 votes.failed(rule, code);

@@ -28,6 +28,8 @@ pub const CONTRACTS_MAX: usize = 2_000;
 pub const RULES_MAX: usize = 10_000;
 /// Most rules of a runtime layer; they are looked through one by one.
 pub const RUNTIME_RULES_MAX: usize = 256;
+/// Most orchestration rules of a bundle.
+pub const ORCHESTRATION_MAX: usize = 32;
 /// Most budgets of a bundle, and most rates.
 pub const BUDGETS_MAX: usize = 256;
 /// Most rule positions over all distinct candidate lists of the tools.
@@ -44,6 +46,8 @@ pub const LEASE_SECONDS_MAX: u64 = 30 * 86_400;
 pub const OBLIGATIONS_MAX: usize = 16;
 /// Most parameters of one obligation.
 pub const OBLIGATION_PARAMS_MAX: usize = 16;
+/// Most bytes of one obligation's parameters, names and texts together: all of a decision fit its leaf.
+pub const OBLIGATION_BYTES_MAX: usize = 1_024;
 /// Most votes of rules that are only tried in one outcome.
 pub const SHADOW_MAX: usize = 8;
 /// Most roles and most fields of one approval.
@@ -70,6 +74,8 @@ pub const PATTERN_CACHE_BYTES_MAX: usize = 128 << 10;
 pub const PATTERNS_MAX: usize = 4_096;
 /// Most bytes of a text a pattern is matched against; a longer one counts as wrongly typed.
 pub const PATTERN_INPUT_BYTES_MAX: usize = 64 << 10;
+/// Most bytes in which all patterns of one evaluation, outside of conditions, are looked for together; beyond it the call is denied.
+pub const PATTERN_BYTES_PER_CALL_MAX: usize = 1 << 20;
 /// Most bytes of a URL whose host is read.
 pub const URL_BYTES_MAX: usize = 8_192;
 /// Most bytes of a path that is compared.
@@ -78,4 +84,5 @@ pub const PATH_BYTES_MAX: usize = 4_096;
 const _: () = assert!(NAME_BYTES_MAX <= TEXT_BYTES_MAX && PATTERN_BYTES_MAX <= TEXT_BYTES_MAX);
 const _: () = assert!(PATH_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX && URL_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX);
 const _: () = assert!(RULES_MAX <= CANDIDATES_MAX && RULES_MAX <= u32::MAX as usize);
+const _: () = assert!(PATTERN_INPUT_BYTES_MAX < PATTERN_BYTES_PER_CALL_MAX);
 const _: () = assert!(PATTERN_INPUT_BYTES_MAX <= crate::value::INPUT_BYTES_MAX);

@@ -1,9 +1,9 @@
 //! What loads but probably does not mean what it says.
 
-use super::CompiledBundle;
 use super::error::{Diagnostics, LintKind};
 use super::rules::Rule;
 use super::tool::Tool;
+use super::{CompiledBundle, orchestration};
 use crate::verdict::Verdict;
 
 /// Adds the lints that need the whole bundle; those of single patterns were added while reading.
@@ -15,6 +15,7 @@ pub(super) fn lint(bundle: &CompiledBundle, d: &mut Diagnostics) {
     let tools: Vec<&Tool> = bundle.tools.values().collect();
     capabilities(bundle, &tools, d);
     contracts(bundle, &tools, d);
+    orchestration::lint(&bundle.orchestration, &tools, d);
     for rule in &bundle.rules {
         rule_arguments(rule, &tools, d);
     }

@@ -30,6 +30,7 @@ mod lint;
 mod memory;
 mod obligation;
 pub mod opa;
+mod orchestration;
 mod outcome;
 mod path;
 mod pattern;
@@ -39,6 +40,7 @@ mod rules;
 mod schema;
 mod select;
 mod sensitivity;
+mod settings;
 mod source;
 mod tool;
 
@@ -49,7 +51,7 @@ use assent_ledger::hash::{Hash, sha256};
 
 use crate::reason::ReasonCode;
 
-pub use behaviour::{Advance, Behaviour, BehaviourAction, Happening, Limits};
+pub use behaviour::{Advance, Behaviour, BehaviourAction, Happening, Limits, What};
 pub use budgets::{Budget, Rate};
 pub use capability::{CapabilityView, LeaseTerms};
 pub use compile::{check, compile};
@@ -62,9 +64,11 @@ pub use inputs::ArgumentError;
 pub use layers::{RuntimeRules, compile_runtime, runtime_hash};
 pub use memory::{MemorySpace, TaintedWrite};
 pub use obligation::Obligation;
-pub use outcome::{Accumulate, Addend, ApprovalNeed, Outcome, Replacement, RuleId, ShadowVote};
+pub use orchestration::{Adjustment, Knob};
+pub use outcome::{Accumulate, Addend, ApprovalNeed, Granted, Outcome, Replacement, RuleId, ShadowVote};
 pub use presets::{Preset, presets};
 pub use sensitivity::Sensitivity;
+pub use settings::{ApprovalSettings, ConditionKind, LeaseSettings};
 pub use tool::Tool;
 
 /// A bundle that was read, checked and indexed. Immutable; shared between threads freely.
@@ -86,7 +90,13 @@ pub struct CompiledBundle {
     memory: memory::MemorySpaces,
     behaviour: Vec<Behaviour>,
     limits: Limits,
+    orchestration: Vec<orchestration::OrchestrationRule>,
+    leases: LeaseSettings,
+    approvals: ApprovalSettings,
     lints: Vec<Lint>,
+    undeclared: layers::Undeclared,
+    /// Sections that say nothing in an operator's baseline, and where they are.
+    idle_in_baseline: Vec<(Position, &'static str)>,
 }
 
 impl CompiledBundle {
@@ -140,6 +150,16 @@ impl CompiledBundle {
         self.limits
     }
 
+    /// On which terms capabilities are lent and passed on.
+    pub const fn leases(&self) -> &LeaseSettings {
+        &self.leases
+    }
+
+    /// On which terms people are asked.
+    pub const fn approvals(&self) -> &ApprovalSettings {
+        &self.approvals
+    }
+
     /// The capabilities of a subject: of its own name first, then of its prefixes, the longest first.
     pub fn capabilities<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = CapabilityView<'a>> {
         self.principals.capabilities(subject)
@@ -171,6 +191,13 @@ impl CompiledBundle {
     /// The rates, in the order written.
     pub fn rates(&self) -> &[Rate] {
         &self.rates
+    }
+
+    /// A tool that this bundle does not declare, with the budgets and rates that name no class, action or other tool.
+    pub fn undeclared(&self, name: &str) -> Tool {
+        let mut tool = Tool::undeclared(name);
+        tool.charged = budgets::positions(&self.budgets, &self.rates, &tool);
+        tool
     }
 
     /// The budgets that calls of a tool of this bundle may be charged to, in the order written.

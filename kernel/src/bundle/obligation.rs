@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{BundleErrorKind, Diagnostics, nearest_hint};
 use super::fields::{Fields, boolean, list, name, text, wrong_type};
-use super::limits::{OBLIGATION_PARAMS_MAX, OBLIGATIONS_MAX};
+use super::limits::{OBLIGATION_BYTES_MAX, OBLIGATION_PARAMS_MAX, OBLIGATIONS_MAX};
 use super::source::{Node, NodeKind};
 
 /// The kinds every enforcement point knows by name; others begin with `x-` and mean what an enforcement point makes of them.
@@ -28,8 +28,10 @@ pub struct Obligation {
     pub kind: Arc<str>,
     /// Whether the call must not run at a point that cannot do it.
     pub required: bool,
-    /// How, as the bundle says: names and texts, in order of names. A list is one pair for each of its items.
+    /// How: names and texts, in order of names. A list is one pair for each of its items.
     pub params: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether a policy made it for the call: its parameters may repeat arguments, which must not get into a leaf.
+    pub made: bool,
 }
 
 impl Obligation {
@@ -38,15 +40,20 @@ impl Obligation {
         KINDS.contains(&kind) || kind.strip_prefix("x-").is_some_and(|rest| !rest.is_empty())
     }
 
+    /// Whether this is an own kind.
+    pub(super) fn is_own(kind: &str) -> bool {
+        kind.starts_with("x-")
+    }
+
     fn read(node: &Node, d: &mut Diagnostics) -> Option<Obligation> {
         if matches!(node.kind, NodeKind::Scalar { .. }) {
-            return Some(Obligation { kind: read_kind(node, d)?, required: true, params: Vec::new() });
+            return Some(Obligation { kind: read_kind(node, d)?, required: true, params: Vec::new(), made: false });
         }
         let fields = Fields::open(node, "an obligation", &["type", "required", "params"], &[], d)?;
         let kind = fields.required("type", d).and_then(|node| read_kind(node, d));
         let required = fields.get("required").map_or(Some(true), |node| boolean(node, "required", d));
         let params = fields.get("params").map(|node| read_params(node, d)).unwrap_or_default();
-        Some(Obligation { kind: kind?, required: required?, params })
+        Some(Obligation { kind: kind?, required: required?, params, made: false })
     }
 }
 
@@ -56,7 +63,7 @@ pub(super) fn read_obligations(node: &Node, d: &mut Diagnostics) -> Vec<Obligati
     items.iter().filter_map(|item| Obligation::read(item, d)).collect()
 }
 
-fn read_kind(node: &Node, d: &mut Diagnostics) -> Option<Arc<str>> {
+pub(super) fn read_kind(node: &Node, d: &mut Diagnostics) -> Option<Arc<str>> {
     let kind = name(node, "an obligation's type", d)?;
     if !Obligation::is_kind(&kind) {
         let all = || format!("use one of {}, or a name of your own that begins with x-", KINDS.join(", "));
@@ -65,6 +72,11 @@ fn read_kind(node: &Node, d: &mut Diagnostics) -> Option<Arc<str>> {
         return None;
     }
     Some(kind)
+}
+
+/// How many bytes parameters have.
+pub(super) fn params_bytes(params: &[(Arc<str>, Arc<str>)]) -> usize {
+    params.iter().map(|(name, text)| name.len() + text.len()).sum()
 }
 
 fn read_params(node: &Node, d: &mut Diagnostics) -> Vec<(Arc<str>, Arc<str>)> {
@@ -84,6 +96,11 @@ fn read_params(node: &Node, d: &mut Diagnostics) -> Vec<(Arc<str>, Arc<str>)> {
     }
     if params.len() > OBLIGATION_PARAMS_MAX {
         let message = format!("keep an obligation to {OBLIGATION_PARAMS_MAX} parameters");
+        d.error(node.at, BundleErrorKind::TooLarge, message);
+        return Vec::new();
+    }
+    if params_bytes(&params) > OBLIGATION_BYTES_MAX {
+        let message = format!("keep an obligation's parameters to {OBLIGATION_BYTES_MAX} bytes");
         d.error(node.at, BundleErrorKind::TooLarge, message);
         return Vec::new();
     }

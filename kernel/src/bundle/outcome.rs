@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use assent_ledger::hash::Hash;
 
+use super::evaluate::Call;
 use super::facts::Per;
 use super::obligation::Obligation;
 use crate::reason::ReasonCode;
@@ -33,10 +34,16 @@ pub struct Outcome {
     pub obligations: Vec<Obligation>,
     /// Who has to agree; present exactly when the verdict is escalate.
     pub approval: Option<ApprovalNeed>,
+    /// Who had to agree, when people have agreed already to what was asked for.
+    pub granted: Option<ApprovalNeed>,
     /// What is to run instead; present exactly when the verdict is compute.
     pub replacement: Option<Replacement>,
+    /// What a policy in Rego says about its vote, in its own words. They may repeat arguments: they belong into a payload.
+    pub reasons: Vec<String>,
     /// What is to be added up if the call takes effect, for predicates across steps.
     pub accumulate: Vec<Accumulate>,
+    /// What the operator's baseline says by itself, whatever the others say; allow when it says nothing against the call.
+    pub baseline: Verdict,
 }
 
 impl Outcome {
@@ -51,14 +58,17 @@ impl Outcome {
             shadow: Vec::new(),
             obligations: Vec::new(),
             approval: None,
+            granted: None,
             replacement: None,
+            reasons: Vec::new(),
             accumulate: Vec::new(),
+            baseline: Verdict::Allow,
         }
     }
 }
 
 /// What a rule that is only tried would have decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShadowVote {
     /// The rule.
     pub rule: RuleId,
@@ -100,6 +110,23 @@ impl ApprovalNeed {
     }
 }
 
+/// What people have agreed to: so many, in these roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted<'a> {
+    /// How many different people.
+    pub votes: u32,
+    /// The roles that they were asked for and hold.
+    pub roles: &'a [String],
+}
+
+impl Granted<'_> {
+    /// Whether this is enough for a need: as many people, and each role.
+    pub fn meets(&self, need: &ApprovalNeed) -> bool {
+        let held = |role: &Arc<str>| self.roles.iter().any(|known| **known == **role);
+        need.required <= self.votes && need.roles.iter().all(held)
+    }
+}
+
 impl Default for ApprovalNeed {
     fn default() -> Self {
         let expires_seconds = Self::EXPIRES_SECONDS_DEFAULT;
@@ -117,6 +144,11 @@ pub struct Replacement {
 }
 
 impl Replacement {
+    /// Whether this is the call itself.
+    pub(super) fn is(&self, call: &Call<'_>) -> bool {
+        self.args == *call.args && self.tool.as_deref().is_none_or(|tool| tool == call.tool.name())
+    }
+
     /// The arguments as JSON text.
     pub fn inputs(&self) -> Vec<u8> {
         self.args.to_json()
@@ -126,7 +158,7 @@ impl Replacement {
 /// One addition to what a predicate across steps has accumulated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accumulate {
-    /// The predicate's key: the contract rule's id, the predicate's place in it, and `run` or `day`.
+    /// The predicate's key: the contract rule's id, a digest of what is added up, and `run` or `day`.
     pub key: Arc<str>,
     /// Within which calls it is added up.
     pub per: Per,

@@ -99,13 +99,16 @@ impl Rule {
         situation: &Situation<'_>,
         memo: &Scratch<'a>,
     ) -> Result<bool, ReasonCode> {
-        if !self.subjects.as_ref().is_none_or(|subjects| subjects.iter().any(|pattern| pattern.matches(call.subject))) {
-            return Ok(false);
-        }
-        if !self.taint.is_none_or(|taint| taint.holds(situation)) {
-            return Ok(false);
-        }
         let against_caller = matches!(self.verdict, Verdict::Deny | Verdict::Escalate);
+        // Nobody gets more by acting through another one, or for another one: who denies names one of them, who allows all.
+        let mut everybody = core::iter::once(call.subject).chain(situation.chain.iter().map(String::as_str));
+        let of_subjects = self.subjects.as_ref().is_none_or(|subjects| {
+            let listed = |subject: &str| subjects.iter().any(|pattern| pattern.matches(subject));
+            if against_caller { everybody.any(listed) } else { everybody.all(listed) }
+        });
+        if !of_subjects || !self.taint.is_none_or(|taint| taint.holds(situation)) {
+            return Ok(false);
+        }
         let odd_matches = |check: Check| check == Check::Holds || (check == Check::Odd && against_caller);
         let fits = self.parameters.iter().all(|parameter| {
             let value = parameter.selector.find(call.args);

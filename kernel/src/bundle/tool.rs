@@ -145,6 +145,32 @@ impl Tool {
         }
     }
 
+    /// A tool of which nothing but its name is known: its class and its only action are nameless, so that nothing that names one is
+    /// about it.
+    pub(super) fn undeclared(name: &str) -> Tool {
+        Tool {
+            at: Position::default(),
+            name: name.into(),
+            class: "".into(),
+            actions: vec!["".into()],
+            category: None,
+            risk_tier: None,
+            accepts: Accepts::Inputs(Inputs::default()),
+            schema_hash: Hash::default(),
+            pin: None,
+            output_labels: Vec::new(),
+            sensitivity: Sensitivity::default(),
+            resources: Vec::new(),
+            sensitivity_defaults: false,
+            quarantine_safe: false,
+            cost: Usage::default(),
+            egress: None,
+            rules: Arc::from([]),
+            contracts: Vec::new(),
+            charged: (Vec::new(), Vec::new()),
+        }
+    }
+
     /// Reads one item of `tools`.
     pub(super) fn read(node: &Node, patterns: &mut Patterns, d: &mut Diagnostics) -> Option<Tool> {
         const KNOWN: [&str; 16] = [

@@ -16,6 +16,9 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{BUNDLE_BYTES_MAX, GENESIS_ENDORSEMENTS_MAX, INPUTS_BYTES_MAX, TEXT_BYTES_MAX};
 
 impl CommandBody {
+    /// The number of the command that offers a bundle.
+    pub(super) const OFFER_TAG: u8 = 7;
+
     fn tag(&self) -> u8 {
         match self {
             CommandBody::Genesis(_) => 1,
@@ -24,7 +27,7 @@ impl CommandBody {
             CommandBody::DisablePrincipal { .. } => 4,
             CommandBody::RegisterCredential(_) => 5,
             CommandBody::RevokeCredential { .. } => 6,
-            CommandBody::OfferBundle(_) => 7,
+            CommandBody::OfferBundle(_) => Self::OFFER_TAG,
             CommandBody::ActivateBundle { .. } => 8,
             CommandBody::OpenRun(_) => 9,
             CommandBody::CloseRun(_) => 10,
@@ -118,7 +121,7 @@ impl CommandBody {
             4 => CommandBody::DisablePrincipal { tenant: r.tenant("the tenant")?, subject: text(r, "the subject")? },
             5 => CommandBody::RegisterCredential(Box::new(NewCredential::read(r)?)),
             6 => CommandBody::RevokeCredential { tenant: r.tenant("the tenant")?, name: text(r, "the name")? },
-            7 => CommandBody::OfferBundle(OfferedSource {
+            Self::OFFER_TAG => CommandBody::OfferBundle(OfferedSource {
                 tenant: r.tenant("the tenant")?,
                 source: r.bytes("the bundle", BUNDLE_BYTES_MAX)?.to_vec(),
             }),

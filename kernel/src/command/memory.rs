@@ -382,7 +382,8 @@ pub(crate) fn write_items(items: &[RetrievedItem], w: &mut Writer) {
     }
 }
 
-fn read_items(r: &mut Reader<'_>) -> Result<Vec<RetrievedItem>, CodecError> {
+/// Reads the items that a query has found.
+pub(crate) fn read_items(r: &mut Reader<'_>) -> Result<Vec<RetrievedItem>, CodecError> {
     let count = r.count("the items", MEMORY_ITEMS_MAX)?;
     let item = |r: &mut Reader<'_>| {
         Ok(RetrievedItem {

@@ -90,6 +90,12 @@ fn the_content_is_who_asks_for_what() {
     let mut who = a.clone();
     who.caller.subject = None;
     assert_ne!(a.content_hash(), who.content_hash());
+    let mut rotated = a.clone();
+    rotated.caller.credential = "another".into();
+    assert_eq!(a.content_hash(), rotated.content_hash(), "a credential was replaced between two attempts");
+    let mut stated = a.clone();
+    stated.caller.attested = !a.caller.attested;
+    assert_ne!(a.content_hash(), stated.content_hash(), "who states a subject is not told what it was answered");
     assert_eq!((a.principal().as_str(), who.principal().as_str()), ("subject:s", "credential:k"));
 }
 
@@ -157,5 +163,21 @@ proptest! {
         if let Ok(command) = Command::decode(&versioned) {
             prop_assert_eq!(command.encode(), versioned);
         }
+    }
+}
+
+#[test]
+fn offered_sources_are_found_without_reading_the_rest() {
+    let offer = |source: &[u8]| {
+        let offered = OfferedSource { tenant: TenantId::new("acme").unwrap(), source: source.to_vec() };
+        command(CommandBody::OfferBundle(offered))
+    };
+    let shared = Command { caller: Caller { subject: None, ..caller() }, ..offer(b"two") };
+    let call = command(CommandBody::Evaluate(Box::new(evaluate("t", b"{}"))));
+    let bytes = Batch { commands: vec![call.clone(), offer(b"one"), call, shared] }.encode();
+    assert_eq!(offered_sources(&bytes), [b"one", b"two"]);
+    // Whatever is no batch offers nothing.
+    for end in 0..bytes.len() {
+        assert!(offered_sources(&bytes[..end]).is_empty(), "{end}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use assent_ledger::ids::TenantId;
 
-use super::{Context, killed, runs, settings};
+use super::{Context, killed, run_commands, runs, settings};
 use crate::event::Event;
 use crate::limits::TAINT_LABELS_MAX;
 use crate::reason::ReasonCode;
@@ -25,10 +25,13 @@ pub(super) struct Act<'a> {
 }
 
 /// A subject that may act, in a run of its own.
+#[derive(Clone)]
 pub(super) struct Actor<'a> {
     pub(super) subject: &'a str,
     pub(super) run_id: String,
     pub(super) run: RunRecord,
+    /// What holds for all runs of the subject.
+    pub(super) of_subject: SubjectStateRecord,
     /// Labels of messages that the subject may have read; they join the run with whatever it does.
     pub(super) inbox: Vec<TaintLabel>,
     /// How many runs, messages or delegations lie between a person and what the subject does.
@@ -69,13 +72,14 @@ pub(super) fn actor<'a, S: StateRead>(
     let asked = runs::RunAsk { tenant, run_id: act.run_id, trace_id: act.trace_id };
     let run_id = runs::of_call(ctx, asked, subject, events).map_err(|(code, run_id)| Stop::Denied(code, run_id))?;
     let mut run = runs::record(ctx, asked, subject, &run_id);
-    let across = across_runs(ctx.state, tenant, subject);
-    if !across.quarantined.is_empty() {
+    let across = run_commands::of_subject(ctx.state, tenant, subject);
+    if across.is_quarantined() {
         // A new run does not escape the quarantine of an old one.
         run.mode = run.mode.max(RunMode::Quarantined);
     }
     let generation = run.generation.max(across.generation(ctx.now));
-    Ok(Actor { subject, run_id, run, inbox: across.labels(ctx.now).cloned().collect(), generation })
+    let inbox = across.labels(ctx.now).cloned().collect();
+    Ok(Actor { subject, run_id, run, of_subject: across, inbox, generation })
 }
 
 fn subject<'a, S: StateRead>(ctx: &Context<'a, S>, act: &Act<'a>) -> Result<&'a str, ReasonCode> {
@@ -98,13 +102,6 @@ pub(super) fn known(state: &impl StateRead, tenant: &TenantId, subject: &str) ->
         Some(Record::Principal(principal)) if principal.disabled => Err(ReasonCode::PrincipalDisabled),
         Some(Record::Principal(_)) => Ok(()),
         _ => Err(ReasonCode::PrincipalUnknown),
-    }
-}
-
-fn across_runs(state: &impl StateRead, tenant: &TenantId, subject: &str) -> SubjectStateRecord {
-    match state.get(&StateKey::SubjectState(tenant.clone(), subject.to_owned())).as_deref() {
-        Some(Record::SubjectState(known)) => known.clone(),
-        _ => SubjectStateRecord::default(),
     }
 }
 

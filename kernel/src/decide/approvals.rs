@@ -7,6 +7,7 @@ mod conditions;
 mod open;
 mod resolve;
 mod status;
+mod stricter;
 
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::TenantId;
@@ -16,14 +17,14 @@ use crate::event::{ApprovalExpired, Event};
 use crate::state::keys::{ApprovalRecord, ApprovalStatus};
 use crate::state::{Record, StateKey, StateRead};
 
-pub(super) use open::{attach, held};
+pub(super) use open::{attach, held, wait_in};
 pub(super) use resolve::resolve;
 pub(super) use status::current;
 pub use status::{DecisionState, decision_state};
 
 /// Digest of everything that decides in an environment: the active bundle, the runtime layer, and the operator's baselines (that of
 /// the environment, and that of `*`), each as its hash or zeros.
-fn policy_hash(state: &impl StateRead, tenant: &TenantId, environment: &str) -> Hash {
+pub(crate) fn policy_hash(state: &impl StateRead, tenant: &TenantId, environment: &str) -> Hash {
     let active = |tenant: &TenantId, environment: &str| match state
         .get(&StateKey::ActiveBundle(tenant.clone(), environment.to_owned()))
         .as_deref()

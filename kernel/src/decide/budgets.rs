@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use assent_ledger::ids::{TenantId, Time};
 
 use crate::bundle::{Budget, CompiledBundle, Tool};
-use crate::charge::{Scope, Unit, budget_key, budget_text};
+use crate::charge::{RUN_HOLDER, Scope, Shares, Unit, budget_key, budget_text};
 use crate::command::{CallerBudgets, Usage};
 use crate::event::Reservation;
 use crate::limits::BUDGETS_PER_CALL_MAX;
@@ -32,6 +32,10 @@ pub struct ChargedCall<'a> {
     pub usage: Usage,
     /// What the caller says that it has left.
     pub caller: &'a CallerBudgets,
+    /// What reported signals leave of rates and budgets.
+    pub shares: Shares,
+    /// Whether its rates were taken when it was asked for before.
+    pub again: bool,
 }
 
 /// What a call is charged to.
@@ -55,16 +59,19 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
         cost_micro_usd: call.usage.cost_micro_usd.max(cost.cost_micro_usd),
     };
     let mut charges = Charges::default();
-    for rate in bundle.rates_of(call.tool) {
+    for rate in bundle.rates_of(call.tool).filter(|_| !call.again) {
         for holder in holders(call, rate.scope, |subject| rate.charges(subject)) {
-            let key = rate.terms.key(call.environment, &rate.id, &holder);
-            let known = state.get(&StateKey::Rate(call.tenant.clone(), key.clone()));
-            let known =
-                known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
-            if rate.terms.credit(known, now) < rate.terms.call() {
-                exceed(&mut charges, ReasonCode::RateExceeded);
+            // A share is a bucket of its own: the whole one goes on counting for the time after.
+            for terms in core::iter::once(rate.terms).chain(call.shares.of_rate(rate.terms)) {
+                let key = terms.key(call.environment, &rate.id, &holder);
+                let known = state.get(&StateKey::Rate(call.tenant.clone(), key.clone()));
+                let known =
+                    known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
+                if terms.credit(known, now) < terms.call() {
+                    exceed(&mut charges, ReasonCode::RateExceeded);
+                }
+                charges.rates.push(key);
             }
-            charges.rates.push(key);
         }
     }
     for budget in bundle.budgets_of(call.tool) {
@@ -98,7 +105,7 @@ fn charge_budget(
     let amount = budget.unit.of(usage);
     charges.asked = true;
     // What is used up is used up: a call that says that it costs nothing does not pass either.
-    let left = budget.limit.saturating_sub(known.used());
+    let left = call.shares.of_budget(budget.limit).saturating_sub(known.used());
     if amount > left || left == 0 {
         exceed(charges, ReasonCode::BudgetExceeded);
     }
@@ -133,7 +140,7 @@ fn holders(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool)
     match scope {
         Scope::Principal => charged.map(|subject| format!("principal:{subject}")).collect(),
         _ if charged.peek().is_none() => BTreeSet::new(),
-        Scope::Run => BTreeSet::from([format!("run:{}", call.run_id)]),
+        Scope::Run => BTreeSet::from([format!("{RUN_HOLDER}{}", call.run_id)]),
         Scope::Tenant => BTreeSet::from(["tenant".to_owned()]),
     }
 }

@@ -14,10 +14,10 @@ pub(super) fn check(state: &impl StateRead, command: &Command) -> Result<(), Ref
         return Err(Refusal::RoleNotPermitted { role, command: command.body.name() });
     }
     match role {
-        Role::Operator | Role::Node if !caller.tenant.is_system() => return Err(Refusal::OtherTenant),
-        Role::TenantAdmin if target(&command.body).is_some_and(|tenant| *tenant != caller.tenant) => {
-            return Err(Refusal::OtherTenant);
-        }
+        Role::Operator | Role::Node if caller.tenant.is_system() => {}
+        Role::Operator | Role::Node => return Err(Refusal::OtherTenant),
+        // Whatever else a credential may do, it does in its own tenant.
+        _ if target(&command.body).is_some_and(|tenant| *tenant != caller.tenant) => return Err(Refusal::OtherTenant),
         _ => {}
     }
     // Nodes authenticate each other by certificate, and before the genesis there is no credential: neither has a record.
@@ -53,7 +53,7 @@ fn permitted(body: &CommandBody) -> &'static [Role] {
     }
 }
 
-/// The tenant that an administrative command is about.
+/// The tenant that a command names.
 fn target(body: &CommandBody) -> Option<&TenantId> {
     match body {
         CommandBody::RegisterPrincipal { tenant, .. }

@@ -6,7 +6,7 @@ use assent_ledger::ids::Time;
 use super::{Context, caller, evaluate, ledger, progress};
 use crate::admit;
 use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId};
-use crate::event::{EventBody, Obligation, REPLACEMENT_ROLE, ShadowVote, ShownRules};
+use crate::event::{EventBody, Obligation, REPLACEMENT_ROLE, ShadowVote, ShownRules, with_params};
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::stamp::Stamp;
@@ -61,6 +61,7 @@ pub fn check(state: &impl StateRead, caller: &Caller, evaluate: &Evaluate, now: 
     let decision = evaluate::evaluate(&ctx, evaluate)?.pop();
     match decision.map(|event| (event.body, event.payloads)) {
         Some((EventBody::Decision(body), mut payloads)) => {
+            let obligations = with_params(&body.effects.obligations, &payloads);
             payloads.retain(|payload| payload.role == REPLACEMENT_ROLE);
             let effects = body.effects;
             let tool = effects.replacement_tool;
@@ -72,7 +73,7 @@ pub fn check(state: &impl StateRead, caller: &Caller, evaluate: &Evaluate, now: 
                 bundle: body.bundle,
                 rules: body.rules,
                 shadow: effects.shadow,
-                obligations: effects.obligations,
+                obligations,
                 mode: effects.mode,
                 replacement: payloads.pop().map(|payload| (tool, payload.bytes)),
             })

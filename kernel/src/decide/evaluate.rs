@@ -7,19 +7,24 @@ mod called;
 mod charges;
 pub(super) mod identity;
 mod layers;
+mod nesting;
 mod obligations;
+mod orchestration;
 mod policy;
 mod record;
 mod run_mode;
-mod taint;
+mod steps;
+pub(super) mod taint;
+mod undeclared;
 
 use assent_ledger::hash::Hash;
 
-use super::{Context, approvals, run_commands, runs, settings};
+use super::{Context, approvals, grants, run_commands, runs};
 use crate::accumulator::{self, Scope};
-use crate::bundle::{Behaviour, CompiledBundle, Outcome, Tool};
-use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId};
-use crate::event::{Effects, Event, ModeTrigger, RunModeChanged, ShadowVote};
+use crate::bundle::{Adjustment, Behaviour, CompiledBundle, Granted, Limits, Outcome, Tool};
+use crate::charge::Shares;
+use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId, Signals};
+use crate::event::{Effects, Event, ModeTrigger, OrchestrationAdjusted, RunModeChanged, ShadowVote};
 use crate::limits::{RULES_SHOWN_MAX, TOKEN_MICROS};
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
@@ -42,8 +47,20 @@ pub(super) struct Asked<'a> {
     pub(super) request_id: RequestId,
     /// The call.
     pub(super) evaluate: &'a Evaluate,
+    /// When the call was asked for before and waited for people: the latches that it moved then. It was taken into its run and its rates
+    /// once, and is not taken into them again.
+    pub(super) again: Option<&'a [(String, u8)]>,
     /// The approval that was given for exactly this call.
-    pub(super) approved_by: Option<&'a str>,
+    pub(super) approved_by: Option<Given<'a>>,
+}
+
+/// An approval that enough people have given.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    /// The approval.
+    pub(super) approval: &'a str,
+    /// Who has agreed: it satisfies what asks for no more than that.
+    pub(super) granted: Granted<'a>,
 }
 
 impl<'a> Asked<'a> {
@@ -64,6 +81,10 @@ struct Called<'a> {
     layers: &'a Layers,
     tool: &'a Tool,
     args: &'a Object,
+    /// The bundle's limits, as reported signals have left them.
+    limits: Limits,
+    adjustment: &'a Adjustment,
+    reported: Signals,
 }
 
 /// What is to run in a call's place.
@@ -89,6 +110,10 @@ struct Judged {
     replacement: Option<Replaced>,
     /// Whether a budget was asked.
     budget_asked: bool,
+    /// What reported signals make stricter, to be recorded.
+    adjusted: Option<OrchestrationAdjusted>,
+    /// What they leave of rates and budgets.
+    shares: Shares,
     /// Whether tenant or bundle only observe.
     observe: bool,
     /// Whether observe mode lets the call pass all the same: what is structural it does not.
@@ -109,21 +134,23 @@ impl Judged {
             accumulate: None,
             replacement: None,
             budget_asked: false,
+            adjusted: None,
+            shares: Shares::default(),
             observe: false,
             soft: false,
         }
     }
 
-    /// What is enforced.
+    /// What is enforced. A tenant that only observes softens its own policy, not that of the operator's baseline.
     fn effective(&self) -> Verdict {
-        if self.observe && self.soft { Verdict::Allow } else { self.outcome.verdict }
+        let bound = self.outcome.baseline <= Verdict::Escalate;
+        if self.observe && self.soft && !bound { Verdict::Allow } else { self.outcome.verdict }
     }
 
     /// Who is denied for what it tried gets a strike: for want of a capability, by policy or for its behaviour. What it is, what
     /// its budgets are and what the enforcement point lacks does not count.
     fn is_strike(&self) -> bool {
-        let strike = |code: &ReasonCode| matches!(code.number(), 200..=209 | 300..=499);
-        self.outcome.verdict == Verdict::Deny && self.outcome.codes.iter().any(strike)
+        self.outcome.verdict == Verdict::Deny && self.outcome.codes.iter().any(|code| code.is_strike())
     }
 }
 
@@ -131,7 +158,11 @@ impl Judged {
 pub(super) fn evaluate<S: StateRead>(ctx: &Context<'_, S>, evaluate: &Evaluate) -> Result<Vec<Event>, Refusal> {
     let Command { caller, request_id, .. } = ctx.command;
     let mut events = Vec::with_capacity(1);
-    decide_call(ctx, &Asked { caller, request_id: *request_id, evaluate, approved_by: None }, &mut events)?;
+    decide_call(
+        ctx,
+        &Asked { caller, request_id: *request_id, evaluate, again: None, approved_by: None },
+        &mut events,
+    )?;
     Ok(events)
 }
 
@@ -157,11 +188,12 @@ pub(super) fn decide_call<S: StateRead>(
     Ok(())
 }
 
-/// The recorded deny of a call on which the kernel failed; `None` for commands of other kinds.
-pub fn fault(command: &Command) -> Option<Event> {
+/// The recorded deny of a call on which the kernel failed, or whose decision cannot be recorded; `None` for commands of other kinds.
+pub fn fault(command: &Command, code: ReasonCode) -> Option<Event> {
     let CommandBody::Evaluate(evaluate) = &command.body else { return None };
-    let asked = Asked { caller: &command.caller, request_id: command.request_id, evaluate, approved_by: None };
-    Some(record::decision(&command.stamp, &asked, Judged::deny(ReasonCode::KernelFault)))
+    let Command { caller, request_id, .. } = command;
+    let asked = Asked { caller, request_id: *request_id, evaluate, again: None, approved_by: None };
+    Some(record::decision(&command.stamp, &asked, Judged::deny(code)))
 }
 
 type Found = (Judged, Option<RunModeChanged>);
@@ -185,15 +217,16 @@ fn judge<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, events: &mut Vec
     judged.effects.mode = run_mode::of_call(&run, &of_subject);
     judged.effects.taint.clone_from(&asked.evaluate.context.taint);
     let who = Who { subject, run_id: &run_id, run: &run, of_subject: &of_subject };
-    let change = match steps(ctx, asked, &who, &mut judged) {
+    let change = match steps::steps(ctx, asked, &who, &mut judged) {
         Ok(change) => change,
         Err(code) => {
             judged.outcome = Outcome::deny(code);
             None
         }
     };
+    orchestration::record(ctx, asked, &run_id, &mut judged, events);
     settle(ctx, asked, &who, &mut judged);
-    judged.counts = record::counts(&judged);
+    judged.counts = record::counts(asked, &judged);
     Ok((judged, change))
 }
 
@@ -205,97 +238,13 @@ struct Who<'a> {
     of_subject: &'a SubjectStateRecord,
 }
 
-/// The steps of a call whose subject and run are known. An error is structural and final.
-fn steps<S: StateRead>(
-    ctx: &Context<'_, S>,
-    asked: &Asked<'_>,
-    who: &Who<'_>,
-    judged: &mut Judged,
-) -> Result<Option<RunModeChanged>, ReasonCode> {
-    let active = called::active(ctx, asked)?;
-    judged.bundle = Some(active);
-    let bundle = called::bundle(ctx, &active)?;
-    judged.observe = bundle.observes() || settings(ctx.state, &asked.caller.tenant).observe;
-    let mode = judged.effects.mode;
-    let tool = match called::tool(&bundle, &asked.evaluate.tool) {
-        Err(code) if bundle.observes_unknown_tools() && mode == RunMode::Normal => {
-            (judged.observe, judged.soft, judged.outcome) = (true, true, Outcome::deny(code));
-            return Ok(None);
-        }
-        found => found?,
-    };
-    judged.schema = Some(tool.schema_hash());
-    let args = called::arguments(tool, asked.evaluate)?;
-    let layers = Layers::of(ctx, asked)?;
-    layers.note(&mut judged.effects);
-    let Who { subject, run_id, run, of_subject } = *who;
-    let called = Called { subject, run_id, run, of_subject, mode, bundle: &bundle, layers: &layers, tool, args: &args };
-    if let Err(code) = structural(ctx, asked, &called, &active, judged) {
-        judged.outcome = Outcome::deny(code);
-    } else {
-        judged.soft = true;
-        if let Err(code) = vote(ctx, asked, &called, judged) {
-            judged.outcome = Outcome::deny(code);
-        }
-    }
-    if mode < RunMode::Quarantined {
-        behaviour::take(asked, &called, judged);
-    }
-    obligations::check(asked, judged);
-    Ok(behaviour::mode_change(&called, judged))
-}
-
-/// What no policy can allow.
-fn structural<S: StateRead>(
-    ctx: &Context<'_, S>,
-    asked: &Asked<'_>,
-    called: &Called<'_>,
-    active: &Hash,
-    judged: &mut Judged,
-) -> Result<(), ReasonCode> {
-    approvals::held(ctx, asked, called.subject)?;
-    called::envelope(asked.evaluate, active, called.tool)?;
-    charges::effect(ctx, asked, called.tool, judged)?;
-    run_mode::check(called)
-}
-
-/// What policy says; in observe mode also what the mode would be by now. An error is a lack of budget, rate or mode, which are no
-/// votes but can be softened like those.
-fn vote<S: StateRead>(
-    ctx: &Context<'_, S>,
-    asked: &Asked<'_>,
-    called: &Called<'_>,
-    judged: &mut Judged,
-) -> Result<(), ReasonCode> {
-    let Called { subject, bundle, tool, .. } = *called;
-    if judged.observe {
-        run_mode::admits(called.run.shadow.mode, called.run, tool, called.args)?;
-    }
-    charges::charge(ctx, asked, subject, bundle, tool, judged)?;
-    (judged.outcome, judged.replacement, judged.effects.lease) = policy::vote(ctx, asked, called, called.run_id);
-    // A delegation that does not hold is no matter of policy.
-    judged.soft = !judged.outcome.codes.iter().any(|code| code.number() < 200);
-    if judged.observe {
-        // The original runs, and is what is charged.
-        return Ok(());
-    }
-    // Only the replacement is charged, if it is another tool.
-    match judged.replacement.as_ref().and_then(|replaced| bundle.tool(&replaced.evaluate.tool)) {
-        Some(other) if other.name() != tool.name() => {
-            charges::effect(ctx, asked, other, judged)?;
-            charges::charge(ctx, asked, subject, bundle, other, judged)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A reason against the call: it joins those of its kind, or takes the place of what was more lenient.
+/// A reason against the call: it joins those of its kind, or takes the place of what was more lenient. What the call adds up stays
+/// known: where the reason is not enforced, the call runs.
 fn against(outcome: &mut Outcome, code: ReasonCode) {
     if outcome.verdict != Verdict::Deny {
         outcome.verdict = Verdict::Deny;
         outcome.codes.clear();
         outcome.approval = None;
-        outcome.accumulate.clear();
     }
     outcome.codes.push(code);
     outcome.codes.sort_unstable();
@@ -323,10 +272,18 @@ fn settle<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, who: &Who<'_>, 
     }
     judged.effects.obligations = obligations::recorded(&judged.outcome.obligations);
     if effective > Verdict::Escalate {
-        judged.effects.token_expires = Some(Time(ctx.now.0.saturating_add(TOKEN_MICROS)));
+        let longest = Time(ctx.now.0.saturating_add(TOKEN_MICROS));
+        let leased = judged.effects.lease.as_ref().map(|lease| grants::until(ctx, &asked.caller.tenant, lease));
+        judged.effects.token_expires = Some(leased.map_or(longest, |end| longest.min(end)));
         if !judged.outcome.accumulate.is_empty() {
             let Who { subject, run_id, .. } = *who;
-            let scope = Scope { tenant: &asked.caller.tenant, run_id, subject, now: ctx.now };
+            let scope = Scope {
+                tenant: &asked.caller.tenant,
+                environment: &asked.evaluate.environment,
+                run_id,
+                subject,
+                now: ctx.now,
+            };
             judged.accumulate = Some(accumulator::encode(&scope, &judged.outcome.accumulate));
         }
     }

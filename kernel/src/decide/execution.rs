@@ -4,6 +4,7 @@
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{Seq, TenantId};
 
+use super::run_commands::of_subject;
 use super::{Context, killed, killed_since};
 use crate::command::{Complete, Completion, ExecutionCommand, Redeem};
 use crate::event::{Event, OUTPUT_REDACTED_ROLE, OUTPUT_ROLE, PayloadIntent, ToolRequest, ToolResponse};
@@ -92,17 +93,20 @@ fn not_permitted<S: StateRead>(ctx: &Context<'_, S>, found: &OutstandingRecord) 
     })
 }
 
-/// What has happened to the run, to the subject's other runs and to the lease since the decision.
+/// What has happened to the run, to other runs of the subject and of those on whose behalf it acts, and to the lease since the
+/// decision.
 fn not_open<S: StateRead>(ctx: &Context<'_, S>, redeem: &Redeem, found: &OutstandingRecord) -> Option<ReasonCode> {
     let tenant = &found.tenant;
     let run = ctx.state.get(&StateKey::Run(tenant.clone(), found.run_id.clone()));
     let Some(Record::Run(run)) = run.as_deref() else { return Some(ReasonCode::RunClosed) };
-    let subject = ctx.state.get(&StateKey::SubjectState(tenant.clone(), found.subject.clone()));
-    let (quarantined, void_before) = match subject.as_deref() {
-        Some(Record::SubjectState(subject)) => (!subject.quarantined.is_empty(), subject.void_before),
-        _ => (false, Seq(0)),
-    };
-    let mode = if quarantined { run.mode.max(RunMode::Quarantined) } else { run.mode };
+    let (mut mode, mut void_before) = (run.mode, Seq(0));
+    for subject in subjects(found) {
+        let known = of_subject(ctx.state, tenant, subject);
+        void_before = void_before.max(known.void_before);
+        if known.is_quarantined() {
+            mode = mode.max(RunMode::Quarantined);
+        }
+    }
     match mode {
         RunMode::Closed => return Some(ReasonCode::RunClosed),
         // What was decided for a run in this mode may run in it.
@@ -124,8 +128,7 @@ fn is_revoked<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, lease: &str
         let Some(id) = next.take() else { return false };
         match ctx.state.get(&StateKey::Lease(tenant.clone(), id)).as_deref() {
             Some(Record::Lease(known)) if !known.revoked => next.clone_from(&known.parent),
-            // One that has ended by its time is gone; the token has a time of its own.
-            None => return false,
+            // A token ends with its lease at the latest: one that is gone was revoked before it ended.
             _ => return true,
         }
     }

@@ -8,23 +8,24 @@ mod cover;
 use assent_ledger::ids::Time;
 
 use super::Context;
-use super::evaluate::{Asked, identity};
-use super::{killed, runs};
-use crate::bundle::{CapabilityView, CompiledBundle, Constraints};
+use super::conduct::{Conduct, Place};
+use super::evaluate::{Asked, identity, taint};
+use super::{killed, run_commands, runs};
+use crate::bundle::{Behaviour, CapabilityView, CompiledBundle, Constraints, Happening, Sensitivity, What};
 use crate::command::{Agent, Command, Evaluate, GrantCommand, GrantTerms, Role};
 use crate::event::{
     CONSTRAINTS_ROLE, CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, Event, EventBody,
     GrantRuled, JUSTIFICATION_ROLE, PayloadIntent,
 };
-use crate::limits::{CHAIN_MAX, LEASES_PER_SUBJECT_MAX};
+use crate::limits::LEASES_PER_SUBJECT_MAX;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::stamp::Purpose;
-use crate::state::keys::{ALL_ACTIONS, LeaseRecord, RunMode, RunRecord};
+use crate::state::keys::{ALL_ACTIONS, LeaseIndexRecord, LeaseRecord, RunMode, RunRecord, SubjectStateRecord};
 use crate::state::{Record, StateKey, StateRead};
 use crate::verdict::Verdict;
 
-pub(super) use cover::{Cover, Covered, cover, quarantined};
+pub(super) use cover::{Cover, Covered, cover, quarantined, until};
 
 /// Decides a command about capabilities.
 pub(super) fn grant<S: StateRead>(ctx: &Context<'_, S>, asked: &GrantCommand) -> Result<Vec<Event>, Refusal> {
@@ -77,6 +78,7 @@ fn may_revoke<S: StateRead>(
 struct Asker {
     subject: String,
     run: RunRecord,
+    of_subject: SubjectStateRecord,
     run_id: String,
 }
 
@@ -103,7 +105,7 @@ fn asker<S: StateRead>(
 ) -> Result<Result<Asker, ReasonCode>, Refusal> {
     let evaluate = stand_in(subject, terms);
     let Command { caller, request_id, .. } = ctx.command;
-    let asked = Asked { caller, request_id: *request_id, evaluate: &evaluate, approved_by: None };
+    let asked = Asked { caller, request_id: *request_id, evaluate: &evaluate, again: None, approved_by: None };
     if let Some(code) = identity::tenant(ctx, &asked)? {
         return Ok(Err(code));
     }
@@ -116,8 +118,10 @@ fn asker<S: StateRead>(
     }
     Ok(match runs::of_call(ctx, &asked, subject, events) {
         Ok(run_id) => {
-            let run = runs::record(ctx, &asked, subject, &run_id);
-            Ok(Asker { subject: subject.to_owned(), run, run_id })
+            let mut run = runs::record(ctx, &asked, subject, &run_id);
+            let of_subject = run_commands::of_subject(ctx.state, &caller.tenant, subject);
+            taint::receive(ctx, &asked, &of_subject, &run_id, &mut run, events);
+            Ok(Asker { subject: subject.to_owned(), run, of_subject, run_id })
         }
         Err((code, _)) => Err(code),
     })
@@ -138,7 +142,7 @@ fn request<S: StateRead>(
     let mut events = Vec::new();
     let asker = asker(ctx, subject, terms, &mut events)?;
     let granted = asker.as_ref().map_err(|code| *code).and_then(|asker| within_bundle(ctx, asker, terms));
-    let ruled = ruled(ctx, asker.as_ref().ok(), terms, &granted);
+    let ruled = ruled(ctx, asker.as_ref().ok(), (subject, terms), granted, &mut events);
     events.push(grant_event(ctx, asker.ok(), terms, CapabilityGranted { ruled }.into()));
     Ok(events)
 }
@@ -147,7 +151,7 @@ fn request<S: StateRead>(
 fn within_bundle<S: StateRead>(ctx: &Context<'_, S>, asker: &Asker, terms: &GrantTerms) -> Result<Granted, ReasonCode> {
     let (hash, bundle) = allowed_to_ask(ctx, asker, terms)?;
     let within = |view: &CapabilityView<'_>| {
-        view.lease().is_some_and(|most| {
+        view.lease().map(|most| bundle.leases().within(most)).is_some_and(|most| {
             names(view, terms)
                 && u64::from(terms.calls) <= most.calls_max
                 && u64::from(terms.seconds) <= most.seconds_max
@@ -156,7 +160,7 @@ fn within_bundle<S: StateRead>(ctx: &Context<'_, S>, asker: &Asker, terms: &Gran
     if !bundle.capabilities(&asker.subject).any(|view| within(&view)) {
         return Err(ReasonCode::CapabilityNotGrantable);
     }
-    room(ctx, &asker.subject)?;
+    room(ctx, &asker.subject, &[])?;
     Ok(Granted { calls: terms.calls, expires: after(ctx, terms), bundle: hash })
 }
 
@@ -198,27 +202,22 @@ fn names(view: &CapabilityView<'_>, terms: &GrantTerms) -> bool {
     view.class() == terms.class && view.actions().is_none_or(|actions| listed(&actions.collect::<Vec<_>>()))
 }
 
-/// Classes whose tools run programs or change data.
-const RISKY_CLASSES: [&str; 3] = ["shell", "database", "file"];
-
-/// Whether strangers' instructions must not get hold of it: a program or a change of data, and whatever the bundle calls a high risk.
+/// Whether what is asked for would do for a call that strangers' instructions must not get hold of.
 fn is_risky(bundle: &CompiledBundle, terms: &GrantTerms) -> bool {
     let every = terms.actions.iter().any(|action| action == ALL_ACTIONS);
     let mut concerned = bundle.tools().filter(|tool| {
         tool.class() == terms.class && (every || tool.actions().all(|name| terms.actions.iter().any(|a| a == name)))
     });
-    let by_class = RISKY_CLASSES.contains(&terms.class.as_str());
-    concerned.any(|tool| {
-        let changes = by_class && tool.category() != Some("read");
-        changes || matches!(tool.risk_tier(), Some("high" | "critical"))
-    })
+    concerned.any(|tool| cover::is_risky(bundle, tool))
 }
 
-fn room<S: StateRead>(ctx: &Context<'_, S>, holder: &str) -> Result<(), ReasonCode> {
+/// Whether the holder can hold one more: of its own, or from whoever is the nearest in the chain. What others gave it takes no room.
+fn room<S: StateRead>(ctx: &Context<'_, S>, holder: &str, chain: &[String]) -> Result<(), ReasonCode> {
     let tenant = &ctx.command.caller.tenant;
-    let index = ctx.state.get(&StateKey::LeaseIndex(tenant.clone(), holder.to_owned()));
+    let index = ctx.state.get(&StateKey::LeaseIndex(tenant.clone(), LeaseIndexRecord::text(holder, chain)));
     let Some(Record::LeaseIndex(index)) = index.as_deref() else { return Ok(()) };
-    let live = |id: &&String| cover::lease(ctx, tenant, id).is_some_and(|lease| cover::alive(ctx, &lease).is_ok());
+    let live =
+        |id: &&String| cover::lease(ctx, tenant, id).is_some_and(|lease| cover::alive(ctx, tenant, &lease).is_ok());
     let full = index.leases.len() >= LEASES_PER_SUBJECT_MAX && index.leases.iter().all(|id| live(&id));
     if full { Err(ReasonCode::RateExceeded) } else { Ok(()) }
 }
@@ -248,7 +247,8 @@ fn delegate<S: StateRead>(
         Err(code) => (Err(code), Vec::new()),
     };
     // A lease that is passed on is not bound to the delegator's run: its new holder acts in runs of its own.
-    let ruled = GrantRuled { bound: false, ..ruled(ctx, asker.as_ref().ok(), terms, &granted) };
+    let ruled = GrantRuled { bound: false, ..ruled(ctx, asker.as_ref().ok(), (subject, terms), granted, &mut events) };
+    let chain = if ruled.lease.is_some() { chain } else { Vec::new() };
     let body = CapabilityDelegated { chain, from: lease.map(str::to_owned), ruled, to: to.to_owned() };
     events.push(grant_event(ctx, asker.ok(), terms, body.into()));
     Ok(events)
@@ -299,35 +299,77 @@ fn passed_on<S: StateRead>(
     if chain.iter().any(|link| link == to) {
         return Err(ReasonCode::DelegationInvalid);
     }
-    if chain.len() > CHAIN_MAX {
+    if chain.len() > bundle.leases().delegation_depth() {
         return Err(ReasonCode::DelegationTooDeep);
     }
-    room(ctx, to)?;
+    room(ctx, to, &chain)?;
     Ok(Delegated { granted, chain })
 }
 
+/// What comes of a request. One that completes a forbidden sequence gives nothing, and many denials restrict the run.
 fn ruled<S: StateRead>(
     ctx: &Context<'_, S>,
     asker: Option<&Asker>,
-    terms: &GrantTerms,
-    granted: &Result<Granted, ReasonCode>,
+    (stated, terms): (Option<&str>, &GrantTerms),
+    granted: Result<Granted, ReasonCode>,
+    events: &mut Vec<Event>,
 ) -> GrantRuled {
     let lease = ctx.command.stamp.derive_uuid(Purpose::Lease, 0);
-    let allowed = granted.as_ref().ok();
+    let mut codes = vec![granted.as_ref().map_or_else(|code| *code, |_| ReasonCode::CapabilityGranted)];
+    let (conduct, observe) = asker.map(|asker| conduct(ctx, asker, terms, &mut codes, events)).unwrap_or_default();
+    let allowed = granted.as_ref().ok().filter(|_| codes.iter().all(|code| code.is_allow()));
     GrantRuled {
         actions: terms.actions.clone(),
+        asked_run_id: terms.run_id.clone().filter(|run| asker.is_none_or(|asker| asker.run_id != *run)),
+        asked_subject: stated.filter(|stated| asker.is_none_or(|asker| asker.subject != *stated)).map(str::to_owned),
         bound: terms.run_id.is_some(),
         bundle: allowed.map(|granted| granted.bundle),
         calls: allowed.map_or(terms.calls, |granted| granted.calls),
         class: terms.class.clone(),
-        codes: vec![granted.as_ref().map_or_else(|code| *code, |_| ReasonCode::CapabilityGranted)],
+        codes,
         constrained: !terms.constraints.is_empty(),
         environment: terms.environment.clone(),
         expires: allowed.map(|granted| granted.expires),
+        latches: conduct.latches,
         lease: allowed.map(|_| lease),
+        observe,
+        seconds: terms.seconds,
         subject: asker.map(|asker| asker.subject.clone()),
         verdict: if allowed.is_some() { Verdict::Allow } else { Verdict::Deny },
     }
+}
+
+/// What a request makes of its run: it is a step of rules about capabilities, whether or not it is granted. A change of the run's mode is
+/// an event before its own.
+fn conduct<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asker: &Asker,
+    terms: &GrantTerms,
+    codes: &mut Vec<ReasonCode>,
+    events: &mut Vec<Event>,
+) -> (Conduct, bool) {
+    let key = StateKey::ActiveBundle(ctx.command.caller.tenant.clone(), terms.environment.clone());
+    let bundle = match ctx.state.get(&key).as_deref() {
+        Some(Record::ActiveBundle(active)) => ctx.state.bundle(&active.bundle),
+        _ => None,
+    };
+    let Some(bundle) = bundle else { return (Conduct::default(), false) };
+    let place = Place::of(ctx, &bundle, (&asker.run, &asker.of_subject));
+    let happening = Happening {
+        what: What::Request { class: &terms.class, actions: &terms.actions },
+        taint: asker.run.taint.sources().collect(),
+        sensitivity: Sensitivity::None,
+        capability_denied: codes.iter().any(|code| (200..210).contains(&code.number())),
+        longest_argument: 0,
+    };
+    let conduct = place.take(&happening, Behaviour::is_about_capabilities);
+    if conduct.is_forbidden() && !place.observe {
+        codes.retain(|code| !code.is_allow());
+        codes.push(ReasonCode::BehaviourSequence);
+    }
+    let strike = codes.iter().any(|code| code.is_strike());
+    events.extend(place.change(ctx, &conduct, strike, (&asker.run_id, events.len())));
+    (conduct, place.observe)
 }
 
 fn grant_event<S: StateRead>(ctx: &Context<'_, S>, asker: Option<Asker>, terms: &GrantTerms, body: EventBody) -> Event {

@@ -14,7 +14,7 @@ use super::acting::{self, Act, Actor, Stop, few};
 use super::control::{is_erased, justified};
 use crate::bundle::{MemorySpace, Sensitivity, TaintedWrite};
 use crate::command::{MemoryAct, MemoryCommand, MemoryQuarantine, MemoryRead, MemoryTarget, MemoryWrite};
-use crate::event::{Event, MemoryAccess, MemoryOp, MemoryValue, PayloadIntent, QUERY_ROLE, VALUE_ROLE};
+use crate::event::{Event, MemoryAccess, MemoryAsked, MemoryOp, MemoryValue, PayloadIntent, QUERY_ROLE, VALUE_ROLE};
 use crate::limits::MEMORY_QUERY_MICROS;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
@@ -33,16 +33,20 @@ pub(super) fn memory<S: StateRead>(ctx: &Context<'_, S>, asked: &MemoryCommand) 
             let mut body = blank(ctx, &write.act, MemoryOp::Write);
             (body.key, body.external) = (Some(write.key.clone()), write.external);
             body.classification = Some(write.classification);
+            body.asked.labels.clone_from(&write.labels);
+            body.asked.ttl_seconds = write.ttl_seconds;
             let payload = payload(VALUE_ROLE, &write.content_type, &write.value);
             access(ctx, &write.act, body, Some(payload), |checks, body| keep(checks, write, body))
         }
         MemoryCommand::Read(read) => match &read.target {
             MemoryTarget::Key(key) => {
-                let body = MemoryAccess { key: Some(key.clone()), ..blank(ctx, &read.act, MemoryOp::Read) };
+                let mut body = MemoryAccess { key: Some(key.clone()), ..blank(ctx, &read.act, MemoryOp::Read) };
+                body.asked.clearance = read.clearance;
                 access(ctx, &read.act, body, None, |checks, body| look_up(checks, key, read.clearance, body))
             }
             MemoryTarget::Query { content_type, query } => {
-                let body = blank(ctx, &read.act, MemoryOp::Query);
+                let mut body = blank(ctx, &read.act, MemoryOp::Query);
+                body.asked.clearance = read.clearance;
                 let payload = payload(QUERY_ROLE, content_type, query);
                 access(ctx, &read.act, body, Some(payload), |checks, body| ask(checks, read, body))
             }
@@ -65,7 +69,7 @@ fn access<'a, S: StateRead>(
     act: &'a MemoryAct,
     mut body: MemoryAccess,
     payload: Option<PayloadIntent>,
-    judge: impl FnOnce(&mut Checks<'_, 'a, S>, &mut MemoryAccess) -> Result<(), ReasonCode>,
+    judge: impl Fn(&mut Checks<'_, 'a, S>, &mut MemoryAccess) -> Result<(), ReasonCode>,
 ) -> Result<Vec<Event>, Refusal> {
     let mut events = Vec::with_capacity(1);
     let who = Act { subject: act.subject.as_deref(), run_id: act.run_id.as_deref(), trace_id: act.trace_id.as_deref() };
@@ -73,31 +77,67 @@ fn access<'a, S: StateRead>(
         Err(Stop::Refused(refusal)) => return Err(refusal),
         Err(Stop::Denied(code, run_id)) => (code, run_id),
         Ok(actor) => {
-            body.taint = actor.takes_on(&[]);
-            let number = u32::try_from(events.len()).unwrap_or(u32::MAX);
-            let id = ctx.command.stamp.derive_uuid(Purpose::Event, number);
             let run_id = Some(actor.run_id.clone());
-            let mut checks = Checks::new(ctx, act, actor, id);
-            let blank = body.clone();
-            let outcome = checks.open(&mut body).and_then(|()| judge(&mut checks, &mut body));
-            if outcome.is_err() {
-                // What was found on the way says nothing about an access that is not made.
-                body = MemoryAccess { bundle: body.bundle, ..blank };
+            let before = events.len();
+            let mut found = judged(ctx, (act, actor.clone()), body.clone(), (before, before), &judge);
+            if found.change.is_some() {
+                // The entry of the mode comes first. The access then has the next id, by which its labels name it.
+                found = judged(ctx, (act, actor), body, (before, before + 1), &judge);
             }
-            body.effective = if outcome.is_ok() { Verdict::Allow } else { Verdict::Deny };
-            (outcome.err().or(checks.objection).unwrap_or(ReasonCode::MemoryAllowed), run_id)
+            body = found.body;
+            let trace_id = act.trace_id.clone();
+            events.extend(found.change.map(|change| Event { trace_id, ..change }));
+            (found.code, run_id)
         }
     };
     body.codes = vec![code];
     body.verdict = if code.is_allow() { Verdict::Allow } else { Verdict::Deny };
+    body.asked.run_id = act.run_id.clone().filter(|asked| run_id.as_ref() != Some(asked));
+    body.asked.subject = act.subject.clone().filter(|asked| body.subject.as_ref() != Some(asked));
     let event = Event { run_id, trace_id: act.trace_id.clone(), ..ctx.event(&ctx.command.caller.tenant, body) };
     events.push(Event { payloads: payload.into_iter().collect(), ..event });
     Ok(events)
 }
 
+/// What an access comes to, and the change of its run's mode that it brings.
+struct Found {
+    body: MemoryAccess,
+    code: ReasonCode,
+    change: Option<Event>,
+}
+
+/// Judges an access: by the firewall, and by what its run has done before. `before` events come first; its own is number `place`.
+fn judged<'a, S: StateRead>(
+    ctx: &Context<'a, S>,
+    (act, actor): (&'a MemoryAct, Actor<'a>),
+    mut body: MemoryAccess,
+    (before, place): (usize, usize),
+    judge: impl Fn(&mut Checks<'_, 'a, S>, &mut MemoryAccess) -> Result<(), ReasonCode>,
+) -> Found {
+    body.taint = actor.takes_on(&[]);
+    let id = ctx.command.stamp.derive_uuid(Purpose::Event, u32::try_from(place).unwrap_or(u32::MAX));
+    let mut checks = Checks::new(ctx, act, actor, id);
+    let blank = body.clone();
+    let mut outcome = checks.open(&mut body).and_then(|()| judge(&mut checks, &mut body));
+    let conduct = checks.conduct(&body, outcome.is_ok());
+    if conduct.is_forbidden() && outcome.is_ok() {
+        outcome = checks.object(ReasonCode::BehaviourSequence);
+    }
+    if outcome.is_err() {
+        // What was found on the way says nothing about an access that is not made.
+        body = MemoryAccess { bundle: body.bundle, ..blank };
+    }
+    body.effective = if outcome.is_ok() { Verdict::Allow } else { Verdict::Deny };
+    let code = outcome.err().or(checks.objection).unwrap_or(ReasonCode::MemoryAllowed);
+    let change = checks.change(&conduct, code.is_strike(), before);
+    body.latches = conduct.latches;
+    Found { body, code, change }
+}
+
 fn blank<S: StateRead>(ctx: &Context<'_, S>, act: &MemoryAct, op: MemoryOp) -> MemoryAccess {
     let caller = &ctx.command.caller;
     MemoryAccess {
+        asked: MemoryAsked::default(),
         attested: caller.attested && caller.subject.is_some(),
         bundle: None,
         classification: None,
@@ -108,6 +148,7 @@ fn blank<S: StateRead>(ctx: &Context<'_, S>, act: &MemoryAct, op: MemoryOp) -> M
         external: false,
         key: None,
         labels: Vec::new(),
+        latches: Vec::new(),
         namespace: act.namespace.clone(),
         op,
         quarantined: false,
@@ -142,6 +183,8 @@ fn keep<S: StateRead>(
     if body.labels.iter().any(|label| label.source.is_untrusted()) {
         match checks.space.on_tainted_write {
             TaintedWrite::Deny => checks.object(ReasonCode::MemoryTainted)?,
+            // One that waits already stays: whoever looks at it must find what was there.
+            TaintedWrite::Quarantine if checks.aside(&write.key) => return Err(ReasonCode::MemoryQuarantined),
             TaintedWrite::Quarantine => body.quarantined = true,
             TaintedWrite::Label => {}
         }
@@ -167,7 +210,7 @@ fn look_up<S: StateRead>(
     checks.actor.admits(true)?;
     checks.reader()?;
     checks.not_quarantined(key)?;
-    let entry = checks.live_entry(key)?;
+    let entry = checks.live_entry(key).map_err(|code| checks.unless_aside(key, code))?;
     if clearance.is_some_and(|most| entry.classification > most) {
         checks.object(ReasonCode::MemoryClassification)?;
     }
@@ -203,13 +246,20 @@ fn forget<S: StateRead>(checks: &mut Checks<'_, '_, S>, key: &str) -> Result<(),
     checks.actor.admits(false)?;
     checks.writer()?;
     checks.not_quarantined(key)?;
-    checks.live_entry(key).map(|_| ())
+    checks.live_entry(key).map(|_| ()).map_err(|code| checks.unless_aside(key, code))
 }
 
 fn quarantine<S: StateRead>(ctx: &Context<'_, S>, asked: &MemoryQuarantine) -> Result<Vec<Event>, Refusal> {
     ctx.enabled_tenant(&asked.tenant)?;
     let mark = MemoryKey::Quarantine(&asked.environment, &asked.namespace, &asked.key).text();
-    if ctx.state.get(&StateKey::Memory(asked.tenant.clone(), mark)).is_some() == asked.quarantined {
+    let aside = MemoryKey::Aside(&asked.environment, &asked.namespace, &asked.key).text();
+    let is_there = |text| match ctx.state.get(&StateKey::Memory(asked.tenant.clone(), text)).as_deref() {
+        Some(Record::Memory(record)) => record.lives_at(ctx.now),
+        _ => false,
+    };
+    let marked = is_there(mark);
+    let unchanged = if asked.quarantined { marked } else { !marked && !is_there(aside) };
+    if unchanged {
         return Err(Refusal::Unchanged);
     }
     let act = MemoryAct {

@@ -10,8 +10,9 @@ use super::{Context, credentials};
 use crate::bundle::{self, BundleError};
 use crate::command::OfferedSource;
 use crate::event::{BUNDLE_ROLE, BundleActivated, BundleOffered, Event, PayloadIntent, RuntimeRulesSet};
-use crate::limits::BUNDLE_ERRORS_SHOWN_MAX;
+use crate::limits::{BUNDLE_ERRORS_SHOWN_MAX, ENVIRONMENTS_MAX};
 use crate::refusal::Refusal;
+use crate::state::keys::EnvironmentsRecord;
 use crate::state::{Record, StateKey, StateRead};
 
 /// Takes a bundle in if it compiles.
@@ -22,8 +23,12 @@ pub(super) fn offer<S: StateRead>(ctx: &Context<'_, S>, offer: &OfferedSource) -
         return Err(Refusal::BundleExists);
     }
     // A source that another tenant offered has compiled already; whether it did is not visible from outside.
-    if ctx.state.get(&StateKey::Bundle(hash)).is_none() {
-        bundle::compile(&offer.source).map_err(|errors| invalid(&errors))?;
+    let baseline = offer.tenant.is_system();
+    if baseline || ctx.state.get(&StateKey::Bundle(hash)).is_none() {
+        let compiled = ctx.state.compiled(&hash, &offer.source).map_err(|errors| invalid(&errors))?;
+        if baseline {
+            compiled.check_baseline().map_err(|errors| invalid(&errors))?;
+        }
     }
     let mut event = ctx.event(&offer.tenant, BundleOffered { bundle: hash });
     let content_type = "application/yaml".to_owned();
@@ -49,6 +54,9 @@ pub(super) fn activate<S: StateRead>(
     };
     if previous == Some(bundle) {
         return Err(Refusal::BundleActive);
+    }
+    if previous.is_none() && environments(ctx.state, tenant).names.len() >= ENVIRONMENTS_MAX {
+        return Err(Refusal::TooManyEnvironments { max: ENVIRONMENTS_MAX });
     }
     Ok(vec![ctx.event(tenant, BundleActivated { environment: environment.to_owned(), bundle, previous })])
 }
@@ -90,4 +98,12 @@ fn invalid(errors: &[BundleError]) -> Refusal {
         let _ = write!(shown, "{newline}{}", error.in_file("bundle"));
     }
     Refusal::BundleInvalid { total: errors.len(), shown }
+}
+
+/// In which environments a tenant has bundles.
+pub fn environments(state: &impl StateRead, tenant: &TenantId) -> EnvironmentsRecord {
+    match state.get(&StateKey::Environments(tenant.clone())).as_deref() {
+        Some(Record::Environments(known)) => known.clone(),
+        _ => EnvironmentsRecord::default(),
+    }
 }

@@ -1,4 +1,5 @@
-//! Subjects of a tenant: registered before they are allowed anything, disabled for good.
+//! Subjects of a tenant: registered before they are allowed anything. A disabled one can be enabled again; what it held, waited for
+//! or was allowed before is dead for good.
 
 use assent_ledger::ids::TenantId;
 

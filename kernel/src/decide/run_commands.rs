@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
-use super::Context;
+use super::{Context, environments};
 use crate::command::RunCommand;
 use crate::event::{
     Event, EventBody, JUSTIFICATION_ROLE, ModeTrigger, PayloadIntent, RunModeChanged, RunStep, STEP_ROLE, TaintAttached,
@@ -30,8 +30,7 @@ pub(super) fn run<S: StateRead>(ctx: &Context<'_, S>, asked: &RunCommand) -> Res
         RunCommand::ReleaseQuarantine { tenant, run_id, justification } => {
             ctx.enabled_tenant(tenant)?;
             let known = known_run(ctx, tenant, run_id)?;
-            let listed = of_subject(ctx.state, tenant, &known.subject).quarantined.contains(run_id);
-            if known.mode != RunMode::Quarantined && !listed {
+            if !known.quarantined {
                 return Err(Refusal::Unchanged);
             }
             release_permitted(ctx, tenant, &known.subject)?;
@@ -83,16 +82,26 @@ pub(super) fn of_subject(state: &impl StateRead, tenant: &TenantId, subject: &st
     }
 }
 
-/// Nobody releases itself, and no owner its own agent.
+/// Nobody releases itself, and no owner its own agent, whether it was registered as its owner or a bundle says so in any environment: a
+/// run may act in all of them. A credential that several people share cannot show that none of them is the owner.
 fn release_permitted<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str) -> Result<(), Refusal> {
     let caller = &ctx.command.caller;
-    let who = caller.subject.as_deref().unwrap_or(&caller.credential);
+    let who = caller.subject.as_deref().ok_or(Refusal::SubjectMissing)?;
     let principal = ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned()));
     let owner = match principal.as_deref() {
         Some(Record::Principal(known)) => known.owner.as_deref(),
         _ => None,
     };
-    if who == subject || owner == Some(who) { Err(Refusal::SeparationOfDuties) } else { Ok(()) }
+    let declared = environments(ctx.state, tenant).names.into_iter().any(|environment| {
+        match ctx.state.get(&StateKey::ActiveBundle(tenant.clone(), environment)).as_deref() {
+            // A bundle that is active and not there tells of no owner: then nobody is known to be none.
+            Some(Record::ActiveBundle(active)) => {
+                ctx.state.bundle(&active.bundle).is_none_or(|bundle| bundle.owner(subject) == Some(who))
+            }
+            _ => false,
+        }
+    });
+    if who == subject || owner == Some(who) || declared { Err(Refusal::SeparationOfDuties) } else { Ok(()) }
 }
 
 /// The caller's tenant and a run in it that the caller may write to: its own, or as an admin any.

@@ -3,7 +3,7 @@
 use assent_ledger::ids::TenantId;
 
 use super::evaluate::Asked;
-use super::{Context, principals};
+use super::{Context, approvals, principals};
 use crate::command::RunRequest;
 use crate::event::{Event, ParentRun, RunCloseReason, RunClosed, RunOpened};
 use crate::limits::IMPLICIT_RUN_IDLE_MICROS;
@@ -119,7 +119,8 @@ fn implicit<S: StateRead>(ctx: &Context<'_, S>, asked: RunAsk<'_>, subject: &str
     let tenant = asked.tenant;
     let known = ctx.state.get(&StateKey::ImplicitRun(tenant.clone(), subject.to_owned()));
     if let Some(Record::ImplicitRun(known)) = known.as_deref() {
-        if ctx.now.0.saturating_sub(known.last.0) <= IMPLICIT_RUN_IDLE_MICROS {
+        let idle = ctx.now.0.saturating_sub(known.last.0) > IMPLICIT_RUN_IDLE_MICROS;
+        if !idle || approvals::wait_in(ctx, tenant, subject, &known.run_id) {
             return known.run_id.clone();
         }
         let event = closed(tenant, subject, &known.run_id, RunCloseReason::Idle);

@@ -3,6 +3,7 @@
 use assent_ledger::ids::{TenantId, Time};
 
 use super::{Context, principals};
+use crate::bundle::{Adjustment, CompiledBundle};
 use crate::command::{ReportSignal, SignalScope, Signals};
 use crate::event::{Event, SignalReported};
 use crate::refusal::Refusal;
@@ -54,6 +55,17 @@ pub fn signals_of<'a>(
     let subjects = subjects.into_iter().map(|subject| SignalScope::Subject(subject.to_owned()));
     let scopes = [SignalScope::Tenant].into_iter().chain(run).chain(subjects);
     scopes.map(|scope| held(state, tenant, &scope, now)).fold(Signals::default(), Signals::max)
+}
+
+/// What the bundle makes stricter for a call of these subjects now.
+pub(super) fn adjustment_of<'a, S: StateRead>(
+    ctx: &Context<'_, S>,
+    bundle: &CompiledBundle,
+    tenant: &TenantId,
+    run_id: Option<&str>,
+    subjects: impl IntoIterator<Item = &'a str>,
+) -> Adjustment {
+    bundle.adjustment(&signals_of(ctx.state, tenant, run_id, subjects, ctx.now))
 }
 
 fn held(state: &impl StateRead, tenant: &TenantId, scope: &SignalScope, now: Time) -> Signals {

@@ -104,6 +104,8 @@ pub struct HitlDecision {
     pub conditions: Vec<String>,
     /// Whether the answer counts. One that does not has no effect but that it is recorded.
     pub counted: bool,
+    /// Name of the credential with which the person answered: the answer does not outlive it.
+    pub credential: String,
     /// The decision that waits.
     pub decision: String,
     /// How many have to agree.
@@ -134,6 +136,7 @@ impl HitlDecision {
             ("approver", Value::str(&*self.approver)),
             ("codes", codes_value(&self.codes)),
             ("counted", Value::from(self.counted)),
+            ("credential", Value::str(&*self.credential)),
             ("decision", Value::str(&*self.decision)),
             ("required", Value::from(self.required)),
             ("status", Value::str(self.status.name())),
@@ -161,6 +164,7 @@ impl HitlDecision {
             codes: fields.read("codes", "known reason codes in strictly ascending order, at least one", codes_from)?,
             conditions: texts(&mut fields, "conditions", CONDITIONS_MAX)?,
             counted: fields.bool("counted")?,
+            credential: fields.text("credential")?,
             decision: fields.text("decision")?,
             required: fields.read("required", "an integer below 2^32", number)?,
             roles: texts(&mut fields, "roles", APPROVAL_ROLES_MAX)?,

@@ -6,8 +6,8 @@ use assent_ledger::json::Value;
 use assent_ledger::seal::BodyError;
 
 use super::fields::{Fields, with_opt};
-use super::lists::{labels, list, texts, with_labels, with_list};
-use crate::limits::{BUDGETS_PER_CALL_MAX, CHAIN_MAX, LATCHES_MAX, OBLIGATIONS_MAX, RULES_SHOWN_MAX};
+use super::lists::{labels, latches, list, texts, with_labels, with_latches, with_list};
+use crate::limits::{BUDGETS_PER_CALL_MAX, CHAIN_MAX, OBLIGATIONS_MAX, RULES_SHOWN_MAX};
 use crate::state::keys::{PAIRS_MAX, RunCounters, RunMode};
 use crate::taint::TaintLabel;
 use crate::verdict::Verdict;
@@ -15,6 +15,8 @@ use crate::verdict::Verdict;
 /// The effects of one decided call. What is empty or usual is left out of the leaf.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effects {
+    /// Event id of the entry about what reported signals make stricter for this call.
+    pub adjusted: Option<String>,
     /// The approval that this decision asks for.
     pub approval: Option<String>,
     /// The approval that this decision rests on.
@@ -100,11 +102,30 @@ pub struct ShadowVote {
     pub verdict: Verdict,
 }
 
+/// Effects of no more parts than this, counted over their lists, fit an entry whatever is in them.
+const SMALL_PARTS_MAX: usize = 48;
+
 impl Effects {
+    /// Whether the effects fit an entry whatever is in them.
+    pub(super) fn is_small(&self) -> bool {
+        let params: usize = self.obligations.iter().map(|known| known.params.len()).sum();
+        let parts = [
+            self.chain.len(),
+            self.latches.len(),
+            self.output_labels.len(),
+            self.rates.len(),
+            self.reserved.len(),
+            self.shadow.len(),
+            self.taint.len(),
+        ];
+        params == 0 && self.constraints.is_empty() && parts.iter().sum::<usize>() <= SMALL_PARTS_MAX
+    }
+
     /// The effects as JSON; nothing when there are none.
     pub(super) fn to_value(&self) -> Option<Value> {
         let mut value = Value::empty_map();
-        let texts: [(&str, Option<&str>); 10] = [
+        let texts: [(&str, Option<&str>); 11] = [
+            ("adjusted", self.adjusted.as_deref()),
             ("audience", self.audience.as_deref()),
             ("approval", self.approval.as_deref()),
             ("approved_by", self.approved_by.as_deref()),
@@ -134,9 +155,7 @@ impl Effects {
         value = with_list(value, "constraints", &self.constraints, pair_value);
         value = with_labels(value, "output_labels", &self.output_labels);
         value = with_list(value, "counts", &self.counts, |name| Value::str(*name));
-        value = with_list(value, "latches", &self.latches, |(rule, step)| {
-            Value::map([("rule", Value::str(&**rule)), ("step", Value::from(u32::from(*step)))])
-        });
+        value = with_latches(value, &self.latches);
         value = with_list(value, "obligations", &self.obligations, Obligation::to_value);
         value = with_list(value, "rates", &self.rates, |key| Value::str(&**key));
         value = with_list(value, "reserved", &self.reserved, Reservation::to_value);
@@ -152,6 +171,7 @@ impl Effects {
         let mut fields = Fields::of(value, "the effects")?;
         let mode = |v: &Value| RunMode::from_name(v.as_str()?).filter(|mode| *mode != RunMode::Normal);
         let effects = Effects {
+            adjusted: fields.text_opt("adjusted")?,
             approval: fields.text_opt("approval")?,
             approved_by: fields.text_opt("approved_by")?,
             audience: fields.text_opt("audience")?,
@@ -164,7 +184,7 @@ impl Effects {
                 .read_opt("depth", "a positive integer", |v| u32::try_from(v.as_int()?).ok().filter(|n| *n > 0))?
                 .unwrap_or(0),
             effect_key: fields.text_opt("effect_key")?,
-            latches: list(&mut fields, "latches", 2 * LATCHES_MAX, read_latch)?,
+            latches: latches(&mut fields)?,
             lease: fields.text_opt("lease")?,
             mode: fields.read_opt("mode", "restricted, quarantined or closed", mode)?.unwrap_or_default(),
             obligations: list(&mut fields, "obligations", OBLIGATIONS_MAX, Obligation::from_value)?,
@@ -204,14 +224,6 @@ fn read_pair(item: &Value) -> Result<(String, String), BodyError> {
     let pair = (fields.text("name")?, fields.text("value")?);
     fields.finish()?;
     Ok(pair)
-}
-
-fn read_latch(item: &Value) -> Result<(String, u8), BodyError> {
-    let mut fields = Fields::of(item, "a latch")?;
-    let step = |v: &Value| u8::try_from(v.as_int()?).ok();
-    let latch = (fields.text("rule")?, fields.read("step", "an integer below 256", step)?);
-    fields.finish()?;
-    Ok(latch)
 }
 
 impl Obligation {

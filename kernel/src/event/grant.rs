@@ -9,7 +9,7 @@ use assent_ledger::seal::BodyError;
 
 use super::decision::{codes_from, codes_value};
 use super::fields::{Fields, with_opt};
-use super::lists::{texts, with_list};
+use super::lists::{latches, texts, with_latches, with_list};
 use super::{Ruling, ruling_details};
 use crate::limits::{CHAIN_MAX, LEASE_ACTIONS_MAX};
 use crate::reason::ReasonCode;
@@ -20,6 +20,10 @@ use crate::verdict::Verdict;
 pub struct GrantRuled {
     /// The actions; `*` alone is every action that the bundle's capability covers.
     pub actions: Vec<String>,
+    /// The run that was asked for, if it is not the event's.
+    pub asked_run_id: Option<String>,
+    /// The stated subject, if it is not the one that asks.
+    pub asked_subject: Option<String>,
     /// Whether the lease is bound to the event's run.
     pub bound: bool,
     /// The bundle that decided, if it came to that.
@@ -36,8 +40,14 @@ pub struct GrantRuled {
     pub environment: String,
     /// From when on it is worth nothing; present with a lease.
     pub expires: Option<Time>,
+    /// Rules of behaviour that come to a step.
+    pub latches: Vec<(String, u8)>,
     /// The lease, if there is one now.
     pub lease: Option<String>,
+    /// Whether tenant or bundle only observe: then a denial is no strike but in the shadow state.
+    pub observe: bool,
+    /// For how long it was asked for.
+    pub seconds: u32,
     /// Who asked; not known when the caller could not be identified.
     pub subject: Option<String>,
     /// Allow or deny.
@@ -51,32 +61,42 @@ impl GrantRuled {
             ("class", Value::str(&*self.class)),
             ("codes", codes_value(&self.codes)),
             ("environment", Value::str(&*self.environment)),
+            ("seconds", Value::from(self.seconds)),
             ("verdict", Value::str(self.verdict.name())),
         ]);
+        let value = with_opt(value, "asked_run_id", self.asked_run_id.as_deref());
+        let value = with_opt(value, "asked_subject", self.asked_subject.as_deref());
         let value = with_list(value, "actions", &self.actions, |action| Value::str(&**action));
         let value = with_opt(value, "bound", self.bound.then_some(true));
         let value = with_opt(value, "bundle", self.bundle);
         let value = with_opt(value, "constrained", self.constrained.then_some(true));
         let value = with_opt(value, "expires", self.expires.map(|time| Value::decimal(time.0)));
+        let value = with_latches(value, &self.latches);
         let value = with_opt(value, "lease", self.lease.as_deref());
+        let value = with_opt(value, "observe", self.observe.then_some(true));
         with_opt(value, "subject", self.subject.as_deref())
     }
 
     fn read(fields: &mut Fields<'_>) -> Result<GrantRuled, BodyError> {
-        let calls = |v: &Value| u32::try_from(v.as_int()?).ok();
+        let number = |v: &Value| u32::try_from(v.as_int()?).ok();
         let verdict = |v: &Value| Verdict::from_name(v.as_str()?).filter(is_ruling);
         let is_true = |v: &Value| v.as_bool().filter(|b| *b);
         Ok(GrantRuled {
             actions: texts(fields, "actions", LEASE_ACTIONS_MAX)?,
+            asked_run_id: fields.text_opt("asked_run_id")?,
+            asked_subject: fields.text_opt("asked_subject")?,
             bound: fields.read_opt("bound", "true", is_true)?.unwrap_or(false),
             bundle: fields.hash_opt("bundle")?,
-            calls: fields.read("calls", "an integer below 2^32", calls)?,
+            calls: fields.read("calls", "an integer below 2^32", number)?,
             class: fields.text("class")?,
             codes: fields.read("codes", "known reason codes in strictly ascending order, at least one", codes_from)?,
             constrained: fields.read_opt("constrained", "true", is_true)?.unwrap_or(false),
             environment: fields.text("environment")?,
             expires: fields.read_opt("expires", "a time in microseconds", |v| v.as_decimal().map(Time))?,
+            latches: latches(fields)?,
             lease: fields.text_opt("lease")?,
+            observe: fields.read_opt("observe", "true", is_true)?.unwrap_or(false),
+            seconds: fields.read("seconds", "an integer below 2^32", number)?,
             subject: fields.text_opt("subject")?,
             verdict: fields.read("verdict", "allow or deny", verdict)?,
         })

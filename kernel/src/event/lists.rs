@@ -4,7 +4,7 @@ use assent_ledger::json::Value;
 use assent_ledger::seal::BodyError;
 
 use super::fields::{Fields, with_opt};
-use crate::limits::TAINT_LABELS_MAX;
+use crate::limits::{LATCHES_MAX, TAINT_LABELS_MAX};
 use crate::taint::{TaintLabel, TaintSource};
 
 /// Adds a list if it has items.
@@ -60,5 +60,23 @@ pub(super) fn labels(fields: &mut Fields<'_>, field: &'static str) -> Result<Vec
         };
         fields.finish()?;
         Ok(label)
+    })
+}
+
+/// Adds the rules of behaviour that come to a step.
+pub(super) fn with_latches(value: Value, latches: &[(String, u8)]) -> Value {
+    with_list(value, "latches", latches, |(rule, step)| {
+        Value::map([("rule", Value::str(&**rule)), ("step", Value::from(u32::from(*step)))])
+    })
+}
+
+/// Reads the rules of behaviour that come to a step: those of the run and those of its subject.
+pub(super) fn latches(fields: &mut Fields<'_>) -> Result<Vec<(String, u8)>, BodyError> {
+    list(fields, "latches", 2 * LATCHES_MAX, |item| {
+        let mut fields = Fields::of(item, "a latch")?;
+        let step = |v: &Value| u8::try_from(v.as_int()?).ok();
+        let latch = (fields.text("rule")?, fields.read("step", "an integer below 256", step)?);
+        fields.finish()?;
+        Ok(latch)
     })
 }

@@ -7,7 +7,7 @@ use assent_ledger::seal::BodyError;
 
 use super::decision::codes_from;
 use super::fields::{Fields, with_opt};
-use super::lists::{labels, list, with_labels, with_list};
+use super::lists::{labels, latches, list, with_labels, with_latches, with_list};
 use crate::bundle::Sensitivity;
 use crate::command::RequestId;
 use crate::limits::MEMORY_ITEMS_MAX;
@@ -62,11 +62,13 @@ impl MemoryOp {
 /// An access to memory was decided. Values, queries and retrieved items are payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryAccess {
+    /// What was asked for and does not show in what came of it.
+    pub asked: MemoryAsked,
     /// Whether the subject was proven and not merely stated.
     pub attested: bool,
     /// The bundle that decided, if it came to that.
     pub bundle: Option<Hash>,
-    /// Of the value, or the highest that may be released.
+    /// Of the value, the highest that may be released, or the highest that was.
     pub classification: Option<Sensitivity>,
     /// Why, by ascending number, each once, at least one.
     pub codes: Vec<ReasonCode>,
@@ -82,6 +84,8 @@ pub struct MemoryAccess {
     pub key: Option<String>,
     /// Labels that a written entry carries.
     pub labels: Vec<TaintLabel>,
+    /// Rules of behaviour that come to a step.
+    pub latches: Vec<(String, u8)>,
     /// The namespace.
     pub namespace: String,
     /// What was asked.
@@ -104,6 +108,21 @@ pub struct MemoryAccess {
     pub verdict: Verdict,
     /// Which items may not be used, and why.
     pub withheld: Vec<(u32, ReasonCode)>,
+}
+
+/// What an access asked for, as far as it is not what came of it: with the rest, enough to ask for it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MemoryAsked {
+    /// The highest classification that the use admits.
+    pub clearance: Option<Sensitivity>,
+    /// Labels of the value that was to be kept, besides those of the run.
+    pub labels: Vec<TaintLabel>,
+    /// The run, if it is not the entry's.
+    pub run_id: Option<String>,
+    /// The stated subject, if it is not the one that acts.
+    pub subject: Option<String>,
+    /// How long the value was to last.
+    pub ttl_seconds: Option<u64>,
 }
 
 /// Where a value is.
@@ -142,12 +161,15 @@ impl MemoryAccess {
         value = with_opt(value, "query", self.query.as_deref());
         value = with_opt(value, "subject", self.subject.as_deref());
         value = with_labels(value, "labels", &self.labels);
+        value = with_latches(value, &self.latches);
         value = with_labels(value, "taint", &self.taint);
         value = with_list(value, "released", &self.released, |index| Value::from(*index));
         value = with_list(value, "withheld", &self.withheld, |(index, code)| {
             Value::map([("code", Value::from(u32::from(code.number()))), ("item", Value::from(*index))])
         });
-        with_opt(value, "value", self.value.as_ref().map(MemoryValue::to_value))
+        value = with_opt(value, "value", self.value.as_ref().map(MemoryValue::to_value));
+        let asked = Some(&self.asked).filter(|asked| **asked != MemoryAsked::default());
+        with_opt(value, "asked", asked.map(MemoryAsked::to_value))
     }
 
     /// Reads the body strictly.
@@ -157,6 +179,10 @@ impl MemoryAccess {
         let flag = |v: &Value| v.as_bool().filter(|is| *is);
         let op = |v: &Value| MemoryOp::ALL.into_iter().find(|op| Some(op.name()) == v.as_str());
         let body = MemoryAccess {
+            asked: match fields.read_opt("asked", "an object, absent when it is empty", Some)? {
+                Some(asked) => MemoryAsked::from_value(asked)?,
+                None => MemoryAsked::default(),
+            },
             attested: fields.bool("attested")?,
             bundle: fields.hash_opt("bundle")?,
             classification: fields
@@ -168,6 +194,7 @@ impl MemoryAccess {
             external: fields.read_opt("external", "true, or absent", flag)?.is_some(),
             key: fields.text_opt("key")?,
             labels: labels(&mut fields, "labels")?,
+            latches: latches(&mut fields)?,
             namespace: fields.text("namespace")?,
             op: fields.read("op", "an operation on memory", op)?,
             quarantined: fields.read_opt("quarantined", "true, or absent", flag)?.is_some(),
@@ -221,6 +248,33 @@ fn withheld(item: &Value) -> Result<(u32, ReasonCode), BodyError> {
     let place = fields.read("item", "an integer below 2^32", |v| u32::try_from(v.as_int()?).ok())?;
     fields.finish()?;
     Ok((place, code))
+}
+
+impl MemoryAsked {
+    fn to_value(&self) -> Value {
+        let mut value = Value::empty_map();
+        value = with_opt(value, "clearance", self.clearance.map(Sensitivity::name));
+        value = with_opt(value, "run_id", self.run_id.as_deref());
+        value = with_opt(value, "subject", self.subject.as_deref());
+        value = with_opt(value, "ttl_seconds", self.ttl_seconds.map(Value::decimal));
+        with_labels(value, "labels", &self.labels)
+    }
+
+    fn from_value(value: &Value) -> Result<MemoryAsked, BodyError> {
+        let mut fields = Fields::of(value, "what was asked for")?;
+        let asked = MemoryAsked {
+            clearance: fields.read_opt("clearance", "a classification", |v| Sensitivity::from_name(v.as_str()?))?,
+            labels: labels(&mut fields, "labels")?,
+            run_id: fields.text_opt("run_id")?,
+            subject: fields.text_opt("subject")?,
+            ttl_seconds: fields.read_opt("ttl_seconds", "seconds as text", Value::as_decimal)?,
+        };
+        fields.finish()?;
+        if asked == MemoryAsked::default() {
+            return Err(BodyError::Invalid { field: "asked", expected: "an object, absent when it is empty" });
+        }
+        Ok(asked)
+    }
 }
 
 impl MemoryValue {

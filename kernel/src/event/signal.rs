@@ -27,9 +27,7 @@ impl SignalReported {
         let mut value =
             Value::map([("expires", Value::decimal(self.expires.0)), ("scope", Value::str(self.scope.kind()))]);
         value = with_opt(value, "name", Some(self.scope.name()).filter(|name| !name.is_empty()));
-        value = with_opt(value, "risk_milli", self.signals.risk_milli);
-        value = with_opt(value, "queue_depth", self.signals.queue_depth);
-        with_opt(value, "budget_use_milli", self.signals.budget_use_milli)
+        with_signals(value, &self.signals)
     }
 
     /// Reads the body strictly.
@@ -42,7 +40,7 @@ impl SignalReported {
         let scope = scope.filter(|_| name.as_deref() != Some(""));
         let scope =
             scope.ok_or(BodyError::Invalid { field: "scope", expected: "tenant, or a named subject or run" })?;
-        let signals = signals(&mut fields)?;
+        let signals = read_signals(&mut fields)?;
         fields.finish()?;
         if signals.is_empty() {
             return Err(BodyError::Missing { field: "risk_milli" });
@@ -51,7 +49,15 @@ impl SignalReported {
     }
 }
 
-fn signals(fields: &mut Fields<'_>) -> Result<Signals, BodyError> {
+/// Adds the signals that there are.
+pub(super) fn with_signals(value: Value, signals: &Signals) -> Value {
+    let value = with_opt(value, "risk_milli", signals.risk_milli);
+    let value = with_opt(value, "queue_depth", signals.queue_depth);
+    with_opt(value, "budget_use_milli", signals.budget_use_milli)
+}
+
+/// Reads the signals that there are.
+pub(super) fn read_signals(fields: &mut Fields<'_>) -> Result<Signals, BodyError> {
     let number = |v: &Value| u32::try_from(v.as_int()?).ok();
     let expected = "an integer below 2^32";
     Ok(Signals {

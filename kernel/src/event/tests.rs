@@ -6,6 +6,7 @@ use assent_ledger::ids::{NodeId, Seq, Time};
 use assent_ledger::json::parse;
 
 use super::*;
+use crate::bundle::Knob;
 use crate::command::{
     Agent, Completion, Fulfilled, KillTarget, RequestId, Role, SignalScope, Signals, TenantSettings, Usage,
 };
@@ -107,6 +108,8 @@ fn controlled() -> Vec<EventBody> {
             signals: Signals { queue_depth: Some(u32::MAX), ..Signals::default() },
         }
         .into(),
+        adjusted(&["r"]).into(),
+        OrchestrationAdjusted { approval: false, values: Vec::new(), ..adjusted(&[]) }.into(),
         PayloadErased { commitment: hash, entry: Seq(u64::MAX) }.into(),
         KernelActivated { previous: 1, supports: vec![NodeId(1), NodeId(2)], version: 2 }.into(),
         tool_request().into(),
@@ -114,6 +117,33 @@ fn controlled() -> Vec<EventBody> {
         TokenExpired { tokens: vec![ExpiredToken { decision: Seq(4), decision_id: "d".into() }] }.into(),
         ExpirySwept { minute: 7, row: 1, tokens: Seq(9) }.into(),
     ]
+}
+
+fn adjusted(rules: &[&str]) -> OrchestrationAdjusted {
+    OrchestrationAdjusted {
+        approval: true,
+        bundle: Hash([3; 32]),
+        rules: rules.iter().map(|&rule| rule.into()).collect(),
+        signals: Signals { risk_milli: Some(700), ..Signals::default() },
+        subject: "s".into(),
+        values: vec![(Knob::Strikes, 2), (Knob::Rates, 500)],
+    }
+}
+
+#[test]
+fn an_adjustment_is_the_same_while_rules_and_values_are() {
+    let one = adjusted(&["a", "b"]);
+    let signals = Signals { queue_depth: Some(9), ..Signals::default() };
+    assert_eq!(OrchestrationAdjusted { signals, ..one.clone() }.digest(), one.digest());
+    for other in [
+        adjusted(&["b", "a"]),
+        adjusted(&["ab"]),
+        OrchestrationAdjusted { approval: false, ..one.clone() },
+        OrchestrationAdjusted { bundle: Hash([4; 32]), ..one.clone() },
+        OrchestrationAdjusted { values: vec![(Knob::Strikes, 2)], ..one.clone() },
+    ] {
+        assert_ne!(other.digest(), one.digest());
+    }
 }
 
 fn tool_request() -> ToolRequest {
@@ -152,6 +182,13 @@ fn key() -> assent_ledger::keys::PublicKey {
 fn memory() -> MemoryAccess {
     let label = effects().taint.remove(0);
     MemoryAccess {
+        asked: MemoryAsked {
+            clearance: Some(crate::bundle::Sensitivity::Secret),
+            labels: vec![label.clone()],
+            run_id: Some("other".into()),
+            subject: Some("t".into()),
+            ttl_seconds: Some(u64::MAX),
+        },
         attested: false,
         bundle: Some(Hash([3; 32])),
         classification: Some(crate::bundle::Sensitivity::Internal),
@@ -162,6 +199,7 @@ fn memory() -> MemoryAccess {
         external: true,
         key: Some("k".into()),
         labels: vec![label.clone()],
+        latches: vec![("r".into(), 1)],
         namespace: "n".into(),
         op: MemoryOp::Release,
         quarantined: true,
@@ -202,6 +240,8 @@ fn ruled(verdict: Verdict) -> GrantRuled {
     let allowed = verdict == Verdict::Allow;
     GrantRuled {
         actions: vec!["get".into()],
+        asked_run_id: (!allowed).then(|| "other".into()),
+        asked_subject: (!allowed).then(|| "s".into()),
         bound: allowed,
         bundle: allowed.then_some(Hash([2; 32])),
         calls: 3,
@@ -210,7 +250,10 @@ fn ruled(verdict: Verdict) -> GrantRuled {
         constrained: allowed,
         environment: "prod".into(),
         expires: allowed.then_some(Time(9)),
+        latches: vec![("r".into(), 2)],
         lease: allowed.then(|| "l".into()),
+        observe: !allowed,
+        seconds: 60,
         subject: allowed.then(|| "s".into()),
         verdict,
     }
@@ -241,6 +284,7 @@ fn hitl() -> HitlDecision {
         codes: vec![ReasonCode::Approved],
         conditions: vec!["max_amount:5".into()],
         counted: true,
+        credential: "key-alice".into(),
         decision: "d".into(),
         required: 2,
         roles: vec!["treasury".into()],
@@ -260,6 +304,7 @@ fn effects() -> Effects {
         propagated_from: Some("d-1".into()),
     };
     Effects {
+        adjusted: Some("o-1".into()),
         approval: Some("a-1".into()),
         approved_by: Some("a-2".into()),
         audience: Some("gw".into()),
@@ -367,7 +412,7 @@ fn the_effects_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_schema":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+            r#"{{"adjusted":"o-1","approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_schema":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
         )
     );
 }

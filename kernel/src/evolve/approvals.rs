@@ -60,7 +60,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
             codes: body.codes.clone(),
             // Without the salt, which may have been erased, the decision cannot be redeemed.
             request_salt: salt.unwrap_or_default(),
-            terms: Box::new(DecisionTerms::of(body)),
+            terms: Box::new(DecisionTerms::of(body, &event.payloads)),
         };
         replace(state, &event.tenant, first, ReplacedDecision { seq: at.seq, decided });
     }
@@ -91,7 +91,9 @@ fn waits(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &Pol
         },
         attested: body.attested,
         request_id: body.request_id,
-        modified: None,
+        // People have changed the call before, and more people are asked for it as it is now.
+        modified: payload(event, MODIFIED_ROLE).map(|payload| payload.bytes.clone()),
+        latches: body.effects.latches.iter().filter(|(_, step)| *step > 0).cloned().collect(),
     };
     state.put(StateKey::PendingCall(tenant.clone(), id.to_owned()), Record::PendingCall(call));
 }
@@ -114,8 +116,11 @@ pub(super) fn answered(state: &mut impl StateWrite, at: &EntryFacts, event: &Eve
             record.conditions.clear();
             modify(state, tenant, &body.approval, payload(event, MODIFIED_ROLE));
         }
+        // Somebody whose first word does not count any more may have come back.
+        record.votes.retain(|known| known.approver != body.approver);
         if record.votes.len() < APPROVERS_MAX {
-            record.votes.push(Vote { approver: body.approver.clone(), roles: body.roles.clone() });
+            let HitlDecision { approver, roles, credential, .. } = body.clone();
+            record.votes.push(Vote { approver, roles, credential, seq: at.seq });
         }
         for condition in &body.conditions {
             if record.conditions.len() < CONDITIONS_MAX && !record.conditions.contains(condition) {

@@ -2,16 +2,21 @@
 
 use assent_ledger::ids::{TenantId, Time};
 
-use crate::charge::{RateTerms, Unit, parse_budget};
+use super::EntryFacts;
+use crate::charge::{RateTerms, Unit, parse_budget, run_of_key};
 use crate::event::Reservation;
 use crate::state::keys::{BudgetRecord, RateRecord};
 use crate::state::{Record, StateKey, StateWrite};
 
 /// Sets an amount aside. A charge of a later period than the record's starts that period.
-pub(super) fn reserve(state: &mut impl StateWrite, tenant: &TenantId, reservation: &Reservation) {
+pub(super) fn reserve(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, reservation: &Reservation) {
     let Some(charge) = parse_budget(&reservation.budget) else { return };
     let key = StateKey::Budget(tenant.clone(), charge.key.to_owned());
-    let mut budget = known(state, &key).unwrap_or_default();
+    let found = known(state, &key);
+    if found.is_none() && run_of_key(charge.key).is_some() {
+        super::scoped::watch(state, at.time, key.clone());
+    }
+    let mut budget = found.unwrap_or_default();
     if charge.window > budget.window {
         budget = BudgetRecord { window: charge.window, ..BudgetRecord::default() };
     }
@@ -47,9 +52,13 @@ fn known(state: &impl StateWrite, key: &StateKey) -> Option<BudgetRecord> {
 pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, now: Time) {
     let Some(terms) = RateTerms::of_key(rate) else { return };
     let key = StateKey::Rate(tenant.clone(), rate.to_owned());
-    let credit = match state.get(&key).as_deref() {
-        Some(Record::Rate(known)) => terms.credit(Some(known), now),
-        _ => terms.credit(None, now),
+    let known = match state.get(&key).as_deref() {
+        Some(Record::Rate(known)) => Some(*known),
+        _ => None,
     };
+    if known.is_none() && run_of_key(rate).is_some() {
+        super::scoped::watch(state, now, key.clone());
+    }
+    let credit = terms.credit(known.as_ref(), now);
     state.put(key, Record::Rate(RateRecord { credit: credit.saturating_sub(terms.call()), at: now }));
 }

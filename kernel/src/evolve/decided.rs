@@ -1,6 +1,6 @@
 //! What a decided call changes in its run, and in what holds for all runs of its subject.
 
-use assent_ledger::hash::{Hash, sha256};
+use assent_ledger::hash::sha256;
 use assent_ledger::ids::Time;
 
 use super::EntryFacts;
@@ -11,9 +11,9 @@ use crate::bundle::{Addend, limits::DISTINCT_MAX};
 use crate::event::{ACCUMULATE_ROLE, Event, INPUT_ROLE, PolicyDecision};
 use crate::expiry;
 use crate::limits::{LATCHES_MAX, PRINCIPAL_LATCH_PREFIX};
-use crate::state::keys::{AccumulatorRecord, ImplicitRunRecord, RunRecord};
+use crate::state::keys::{AccumulatorRecord, CallDigest, ImplicitRunRecord, RunRecord, call_digest};
 use crate::state::{Record, StateKey, StateWrite};
-use crate::value::Number;
+use crate::value::{Number, Object, parse_object};
 
 /// Takes a decision into the state.
 pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
@@ -25,17 +25,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
         advance(&mut run, at, event, body);
         state.put(key, Record::Run(run));
     }
-    let across: Vec<_> = body
-        .effects
-        .latches
-        .iter()
-        .filter_map(|(latch, step)| Some((latch.strip_prefix(PRINCIPAL_LATCH_PREFIX)?, *step)))
-        .collect();
-    if !across.is_empty() {
-        change_subject(state, &event.tenant, subject, |known| {
-            across.into_iter().for_each(|(rule, step)| set_latch(&mut known.latches, rule, step));
-        });
-    }
+    across_runs(state, event, subject, &body.effects.latches);
     if let Some(payload) = event.payloads.iter().find(|payload| payload.role == ACCUMULATE_ROLE) {
         let additions = accumulator::decode(&payload.bytes).unwrap_or_default();
         additions.into_iter().for_each(|addition| add(state, at, event, addition));
@@ -62,12 +52,29 @@ fn advance(run: &mut RunRecord, at: &EntryFacts, event: &Event, body: &PolicyDec
         }
     }
     effects.taint.iter().for_each(|label| run.taint.join(label, at.time));
-    for (latch, step) in effects.latches.iter().filter(|(latch, _)| !latch.starts_with(PRINCIPAL_LATCH_PREFIX)) {
+    in_run(run, &effects.latches);
+    // What people have answered is the call that came before, once more decided.
+    let call = call_of(event, body).filter(|_| effects.replaces.is_none());
+    call.into_iter().for_each(|call| run.recent.take(call));
+}
+
+/// Moves the latches of rules that are about one run.
+pub(super) fn in_run(run: &mut RunRecord, latches: &[(String, u8)]) {
+    for (latch, step) in latches.iter().filter(|(latch, _)| !latch.starts_with(PRINCIPAL_LATCH_PREFIX)) {
         set_latch(&mut run.latches, latch, *step);
     }
-    let call = call_digest(event, body);
-    run.repeats = if call == run.last_call { run.repeats.saturating_add(1) } else { 1 };
-    run.last_call = call;
+}
+
+/// Moves the latches of rules that are about all runs of a subject.
+pub(super) fn across_runs(state: &mut impl StateWrite, event: &Event, subject: &str, latches: &[(String, u8)]) {
+    let of_subject =
+        |(latch, step): &(String, u8)| Some((latch.strip_prefix(PRINCIPAL_LATCH_PREFIX)?.to_owned(), *step));
+    let across: Vec<_> = latches.iter().filter_map(of_subject).collect();
+    if !across.is_empty() {
+        change_subject(state, &event.tenant, subject, |known| {
+            across.iter().for_each(|(rule, step)| set_latch(&mut known.latches, rule, *step));
+        });
+    }
 }
 
 fn set_latch(latches: &mut std::collections::BTreeMap<String, u8>, rule: &str, step: u8) {
@@ -100,6 +107,9 @@ fn add(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, (text, daily
         let expires = Time(at.time.0.saturating_add(2 * DAY_MICROS));
         record.expires = Some(expires);
         expiry::schedule(state, expires, key.clone());
+    } else if new {
+        record.run.clone_from(&event.run_id);
+        super::scoped::watch(state, at.time, key.clone());
     }
     state.put(key, Record::Accumulator(record));
 }
@@ -112,15 +122,17 @@ fn add_number(record: &mut AccumulatorRecord, number: &Number) {
     }
 }
 
-/// What tells a call from the one before it. The arguments are a payload; where they were erased, nothing does.
-fn call_digest(event: &Event, body: &PolicyDecision) -> Hash {
-    match event.payloads.iter().find(|payload| payload.role == INPUT_ROLE) {
-        Some(input) => digest_of_call(&body.tool, &input.bytes),
-        None => Hash::default(),
-    }
+/// What tells a call from others. The arguments are a payload; where they were erased, nothing does.
+fn call_of(event: &Event, body: &PolicyDecision) -> Option<CallDigest> {
+    let input = event.payloads.iter().find(|payload| payload.role == INPUT_ROLE)?;
+    Some(match parse_object(&input.bytes) {
+        Ok(args) => digest_of_call(&body.tool, &args),
+        // No other text says the same.
+        Err(_) => call_digest(&sha256(&[b"assent call/2\n", body.tool.as_bytes(), &[1], &input.bytes])),
+    })
 }
 
-/// Digest of a tool and its exact arguments, for finding loops; it stays in the state and never gets into a leaf.
-pub fn digest_of_call(tool: &str, inputs: &[u8]) -> Hash {
-    sha256(&[b"assent call/1\n", tool.as_bytes(), &[0], inputs])
+/// What tells a call from others, for finding loops: its tool and what its arguments say, however they are written.
+pub fn digest_of_call(tool: &str, args: &Object) -> CallDigest {
+    call_digest(&sha256(&[b"assent call/2\n", tool.as_bytes(), &[0], &args.canonical_bytes()]))
 }

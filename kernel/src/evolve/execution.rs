@@ -10,6 +10,7 @@ use crate::expiry;
 use crate::limits::EFFECT_KEY_MICROS;
 use crate::state::keys::{EffectKeyRecord, OutstandingRecord, RedeemedRecord, RunRecord};
 use crate::state::{Record, StateKey, StateWrite};
+use crate::taint::{TaintLabel, TaintSource};
 use crate::verdict::Verdict;
 
 /// Takes what a decision sets aside into the state.
@@ -19,7 +20,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
     let (Some(expires), Some(run_id), Some(subject)) = (effects.token_expires, &event.run_id, &body.subject) else {
         return;
     };
-    effects.reserved.iter().for_each(|reservation| budgets::reserve(state, tenant, reservation));
+    effects.reserved.iter().for_each(|reservation| budgets::reserve(state, at, tenant, reservation));
     // In observe mode the original runs, whatever was computed.
     let replaced = body.effective == Verdict::Compute;
     let tool = effects.replacement_tool.as_ref().filter(|_| replaced).unwrap_or(&body.tool);
@@ -54,13 +55,20 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
     state.put(StateKey::Outstanding(at.seq.0), Record::Outstanding(record));
 }
 
-/// A decision is redeemed. The run takes on what the tool's output may bring before anybody has seen it.
+/// A decision is redeemed. The run takes on what the tool's output may bring before anybody has seen it: the labels that the bundle
+/// gives it, and in any case that it is some tool's output.
 pub(super) fn requested(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &ToolRequest) {
     let Some(mut record) = outstanding(state, body.decision.0).filter(|_| body.verdict == Verdict::Allow) else {
         return;
     };
+    let made = TaintLabel {
+        source: TaintSource::ToolOutput,
+        origin: record.tool.clone(),
+        confidence_milli: 1_000,
+        propagated_from: Some(record.decision_id.clone()),
+    };
     change_run(state, tenant, &record.run_id, |run| {
-        record.output_labels.iter().for_each(|label| run.taint.join(label, at.time));
+        record.output_labels.iter().chain([&made]).for_each(|label| run.taint.join(label, at.time));
         run.open_intents = run.open_intents.saturating_add(1);
         run.counters.add_one("redeemed");
     });

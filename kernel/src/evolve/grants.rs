@@ -3,6 +3,7 @@
 use assent_ledger::ids::TenantId;
 
 use super::EntryFacts;
+use super::decided::{across_runs, in_run};
 use crate::event::{
     CONSTRAINTS_ROLE, CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, Event, GrantRuled,
     PolicyDecision,
@@ -15,7 +16,7 @@ use crate::verdict::Verdict;
 
 pub(super) fn granted(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &CapabilityGranted) {
     let ruled = &body.ruled;
-    count(state, event, &["capability_requests"], ruled.verdict);
+    count(state, event, &["capability_requests"], ruled);
     if let Some(holder) = &ruled.subject {
         hold(state, at, event, ruled, holder, (None, Vec::new()));
     }
@@ -24,20 +25,23 @@ pub(super) fn granted(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
 pub(super) fn delegated(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &CapabilityDelegated) {
     let ruled = &body.ruled;
     let allowed: &[&str] = if ruled.verdict == Verdict::Allow { &["delegations"] } else { &[] };
-    count(state, event, allowed, ruled.verdict);
+    count(state, event, allowed, ruled);
     hold(state, at, event, ruled, &body.to, (body.from.clone(), body.chain.clone()));
 }
 
-fn count(state: &mut impl StateWrite, event: &Event, names: &[&str], verdict: Verdict) {
+/// What a request does to its run, whatever came of it: a denied one is a strike like a denied call.
+fn count(state: &mut impl StateWrite, event: &Event, names: &[&str], ruled: &GrantRuled) {
     let Some(run_id) = &event.run_id else { return };
-    let key = StateKey::Run(event.tenant.clone(), run_id.clone());
-    if let Some(Record::Run(known)) = state.get(&key).as_deref() {
-        let mut run = known.clone();
+    super::message::change_run(state, &event.tenant, run_id, |run| {
         names.iter().for_each(|name| run.counters.add_one(name));
-        if verdict == Verdict::Deny {
+        if ruled.verdict == Verdict::Deny {
             run.counters.add_one("capability_denied");
+            super::run::strike(run, &ruled.codes, ruled.observe);
         }
-        state.put(key, Record::Run(run));
+        in_run(run, &ruled.latches);
+    });
+    if let Some(subject) = &ruled.subject {
+        across_runs(state, event, subject, &ruled.latches);
     }
 }
 
@@ -65,11 +69,13 @@ fn hold(
         constraints,
         calls_left: ruled.calls,
         expires,
+        granted: at.seq,
         revoked: false,
         parent,
         chain,
     };
-    let mut index = index_of(state, &event.tenant, holder);
+    let place = LeaseIndexRecord::text(holder, &lease.chain);
+    let mut index = index_of(state, &event.tenant, &place);
     if index.leases.len() >= LEASES_PER_SUBJECT_MAX {
         index.leases.retain(|id| is_live(state, at, &event.tenant, id));
     }
@@ -78,7 +84,7 @@ fn hold(
     while index.leases.len() > LEASES_PER_SUBJECT_MAX {
         index.leases.remove(0);
     }
-    put_index(state, &event.tenant, holder, index);
+    put_index(state, &event.tenant, &place, index);
     let key = StateKey::Lease(event.tenant.clone(), id.clone());
     state.put(key.clone(), Record::Lease(lease));
     expiry::schedule(state, expires, key);
@@ -102,10 +108,13 @@ fn revoke(state: &mut impl StateWrite, tenant: &TenantId, id: &str) {
 }
 
 pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &CapabilityExpired) {
-    state.delete(StateKey::Lease(tenant.clone(), body.lease.clone()));
-    let mut index = index_of(state, tenant, &body.subject);
+    let key = StateKey::Lease(tenant.clone(), body.lease.clone());
+    let Some(Record::Lease(known)) = state.get(&key).as_deref().cloned() else { return };
+    state.delete(key);
+    let place = LeaseIndexRecord::text(&known.holder, &known.chain);
+    let mut index = index_of(state, tenant, &place);
     index.leases.retain(|id| *id != body.lease);
-    put_index(state, tenant, &body.subject, index);
+    put_index(state, tenant, &place, index);
 }
 
 /// A call that may run takes one call from its lease, and from every lease that this one was passed on from.
@@ -130,23 +139,25 @@ fn change_calls(state: &mut impl StateWrite, tenant: &TenantId, lease: Option<St
     }
 }
 
-/// When a subject is stopped or quarantined, everything dies that it holds or waits for; a release does not bring it back.
+/// When a subject is stopped, disabled or quarantined, everything dies that it holds, has passed on or waits for, and what it was
+/// allowed must not run any more; coming back does not bring it back.
 pub(super) fn stopped(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, subject: &str) {
+    super::run::change_subject(state, tenant, subject, |known| known.void_before = at.seq);
     let index = index_of(state, tenant, subject);
     index.leases.iter().for_each(|id| revoke(state, tenant, id));
     index.approvals.iter().for_each(|id| super::approvals::stopped(state, at, tenant, id));
 }
 
-/// What a subject holds and waits for.
-pub(super) fn index_of(state: &impl StateRead, tenant: &TenantId, subject: &str) -> LeaseIndexRecord {
-    match state.get(&StateKey::LeaseIndex(tenant.clone(), subject.to_owned())).as_deref() {
+/// What a subject holds and waits for, by its name or by `LeaseIndexRecord::text`.
+pub(super) fn index_of(state: &impl StateRead, tenant: &TenantId, place: &str) -> LeaseIndexRecord {
+    match state.get(&StateKey::LeaseIndex(tenant.clone(), place.to_owned())).as_deref() {
         Some(Record::LeaseIndex(index)) => index.clone(),
         _ => LeaseIndexRecord::default(),
     }
 }
 
-pub(super) fn put_index(state: &mut impl StateWrite, tenant: &TenantId, subject: &str, index: LeaseIndexRecord) {
-    let key = StateKey::LeaseIndex(tenant.clone(), subject.to_owned());
+pub(super) fn put_index(state: &mut impl StateWrite, tenant: &TenantId, place: &str, index: LeaseIndexRecord) {
+    let key = StateKey::LeaseIndex(tenant.clone(), place.to_owned());
     if index.is_empty() {
         state.delete(key);
     } else {

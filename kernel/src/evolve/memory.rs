@@ -1,16 +1,16 @@
 //! What accesses to memory change.
 
-use assent_ledger::ids::TenantId;
+use assent_ledger::ids::{TenantId, Time};
 
 use super::EntryFacts;
-use super::decided::keep_alive;
+use super::decided::{across_runs, in_run, keep_alive};
 use super::message::{change_run, join};
+use super::run::strike;
 use crate::bundle::Sensitivity;
 use crate::event::{Event, MemoryAccess, MemoryOp, VALUE_ROLE};
 use crate::expiry::schedule;
-use crate::reason::ReasonCode;
 use crate::state::keys::{MemoryEntry, MemoryKey, MemoryQuery, MemoryRecord};
-use crate::state::{Record, StateKey, StateWrite};
+use crate::state::{Record, StateKey, StateRead, StateWrite};
 use crate::verdict::Verdict;
 
 pub(super) fn accessed(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &MemoryAccess) {
@@ -19,22 +19,21 @@ pub(super) fn accessed(state: &mut impl StateWrite, at: &EntryFacts, event: &Eve
         keep_alive(state, at, event, run_id, subject);
         change_run(state, &event.tenant, run_id, |run| {
             join(run, &body.taint, at.time);
-            if !allowed && body.codes.iter().any(is_strike) {
-                run.counters.add_one("strikes");
+            if body.verdict == Verdict::Deny {
+                // What is let pass all the same is only observed.
+                strike(run, &body.codes, allowed);
             }
-            if allowed && body.op == MemoryOp::Read && body.classification.is_some_and(Sensitivity::is_sensitive) {
+            let reads = matches!(body.op, MemoryOp::Read | MemoryOp::Release);
+            if allowed && reads && body.classification.is_some_and(Sensitivity::is_sensitive) {
                 run.counters.add_one("sensitive_reads");
             }
+            in_run(run, &body.latches);
         });
+        across_runs(state, event, subject, &body.latches);
     }
     if allowed {
         change(state, at, event, body);
     }
-}
-
-/// Denials by policy; that something is gone or expired says nothing about who asks.
-const fn is_strike(code: &ReasonCode) -> bool {
-    matches!(code, ReasonCode::MemoryAcl | ReasonCode::MemoryTainted | ReasonCode::MemoryClassification)
 }
 
 fn change(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &MemoryAccess) {
@@ -43,14 +42,14 @@ fn change(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &Me
         body.key.as_deref().map(|name| StateKey::Memory(tenant.clone(), key(&body.environment, &body.namespace, name)))
     };
     let entry = named(|environment, namespace, name| MemoryKey::Entry(environment, namespace, name).text());
+    let aside = named(|environment, namespace, name| MemoryKey::Aside(environment, namespace, name).text());
     let mark = named(|environment, namespace, name| MemoryKey::Quarantine(environment, namespace, name).text());
     match body.op {
         MemoryOp::Write => {
-            if let (Some(key), Some(record)) = (entry, written(at, event, body)) {
+            // A tainted value does not take the place of the one that is there: it waits for somebody to look at it.
+            let place = if body.quarantined { aside } else { entry };
+            if let (Some(key), Some(record)) = (place, written(at, event, body)) {
                 keep(state, key, record);
-            }
-            if let Some(mark) = mark.filter(|_| body.quarantined) {
-                state.put(mark, Record::Memory(MemoryRecord::Quarantine(at.time)));
             }
         }
         MemoryOp::Query => {
@@ -69,8 +68,31 @@ fn change(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &Me
                 state.put(mark, Record::Memory(MemoryRecord::Quarantine(at.time)));
             }
         }
-        MemoryOp::Restore => mark.into_iter().for_each(|mark| state.delete(mark)),
+        MemoryOp::Restore => {
+            mark.into_iter().for_each(|mark| state.delete(mark));
+            if let (Some(aside), Some(entry)) = (aside, entry) {
+                restore(state, at.time, aside, entry);
+            }
+        }
         MemoryOp::Read => {}
+    }
+}
+
+/// Lets a value that was kept aside take its name's place, as its next version. One that has expired meanwhile takes nothing's place.
+fn restore(state: &mut impl StateWrite, now: Time, aside: StateKey, entry: StateKey) {
+    let Some(value) = kept_at(state, &aside) else { return };
+    let version = kept_at(state, &entry).map_or(1, |known| known.version.saturating_add(1));
+    state.delete(aside);
+    let record = MemoryRecord::Entry(MemoryEntry { version, ..value });
+    if record.lives_at(now) {
+        keep(state, entry, record);
+    }
+}
+
+fn kept_at(state: &impl StateRead, key: &StateKey) -> Option<MemoryEntry> {
+    match state.get(key).as_deref() {
+        Some(Record::Memory(MemoryRecord::Entry(known))) => Some(known.clone()),
+        _ => None,
     }
 }
 

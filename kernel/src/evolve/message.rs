@@ -33,14 +33,14 @@ pub(super) fn checked(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
     deliver(state, at, tenant, body);
 }
 
-/// The taint arrives: in the run that is named, or in every run in which the recipient acts until the message expires.
+/// The taint arrives in every run in which the recipient acts until the message expires. The sender may name one of them, which takes it
+/// on at once; where the message is read is not for the sender to say.
 fn deliver(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &AgentMessageChecked) {
     if let Some(run_id) = &body.recipient_run {
         change_run(state, tenant, run_id, |run| {
             join(run, &body.taint, at.time);
             run.generation = run.generation.max(body.generation);
         });
-        return;
     }
     let key = StateKey::SubjectState(tenant.clone(), body.recipient.clone());
     let mut subject = match state.get(&key).as_deref() {

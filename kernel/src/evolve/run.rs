@@ -4,19 +4,22 @@ use assent_ledger::ids::TenantId;
 
 use super::{EntryFacts, grants};
 use crate::event::{Event, ModeTrigger, RunModeChanged, RunStep, TaintAttached};
-use crate::limits::QUARANTINED_RUNS_MAX;
+use crate::reason::ReasonCode;
 use crate::state::keys::{RunMode, RunRecord, SubjectStateRecord};
 use crate::state::{Record, StateKey, StateWrite};
 use crate::taint::TaintLabel;
 
 pub(super) fn mode_changed(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &RunModeChanged) {
     let Some(run_id) = &event.run_id else { return };
+    let mut was = false;
     change(state, &event.tenant, run_id, |run| {
         if body.shadow {
             run.shadow.mode = body.to;
             return;
         }
         run.mode = body.to;
+        was = run.quarantined;
+        run.quarantined = body.to == RunMode::Quarantined || (was && body.trigger != ModeTrigger::Release);
         if body.trigger == ModeTrigger::Release {
             // What was released was looked at: the sequences that led there begin anew, and so do the strikes.
             run.latches.clear();
@@ -32,22 +35,27 @@ pub(super) fn mode_changed(state: &mut impl StateWrite, at: &EntryFacts, event: 
         grants::stopped(state, at, &event.tenant, &body.subject);
     }
     change_subject(state, &event.tenant, &body.subject, |subject| match (body.to, body.trigger) {
-        (_, ModeTrigger::Release) => {
-            subject.quarantined.retain(|known| known != run_id);
-            if subject.quarantined.is_empty() {
+        (_, ModeTrigger::Release) if was => {
+            subject.release(run_id);
+            if !subject.is_quarantined() {
                 subject.latches.clear();
             }
         }
-        // At the cap the oldest stay; as long as one is there, all runs of the subject are quarantined.
-        (RunMode::Quarantined, _) => {
-            // What was allowed before it must not run, even when it is released before the token's time is over.
-            subject.void_before = at.seq;
-            if !subject.quarantined.contains(run_id) && subject.quarantined.len() < QUARANTINED_RUNS_MAX {
-                subject.quarantined.push(run_id.clone());
-            }
-        }
+        (RunMode::Quarantined, _) if !was => subject.quarantine(run_id),
         _ => {}
     });
+}
+
+/// A denial for one of these reasons counts against the run; where policy is only observed, in the shadow state.
+pub(super) fn strike(run: &mut RunRecord, codes: &[ReasonCode], observe: bool) {
+    if !codes.iter().any(|code| code.is_strike()) {
+        return;
+    }
+    if observe {
+        run.shadow.strikes = run.shadow.strikes.saturating_add(1);
+    } else {
+        run.counters.add_one("strikes");
+    }
 }
 
 pub(super) fn taint_attached(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &TaintAttached) {

@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
-use super::EntryFacts;
+use super::{EntryFacts, scoped};
 use crate::event::{
     BUNDLE_ROLE, BundleActivated, BundleOffered, CredentialRegistered, CredentialRevoked, Event, PrincipalDisabled,
     PrincipalRegistered, RunClosed, RunOpened, TenantCreated,
@@ -69,6 +69,11 @@ pub(super) fn bundle_offered(state: &mut impl StateWrite, at: &EntryFacts, event
 pub(super) fn bundle_activated(state: &mut impl StateWrite, tenant: &TenantId, body: &BundleActivated) {
     let key = StateKey::ActiveBundle(tenant.clone(), body.environment.clone());
     state.put(key, Record::ActiveBundle(ActiveBundleRecord { bundle: body.bundle }));
+    let mut environments = crate::decide::environments(state, tenant);
+    if body.previous.is_none() && !environments.names.contains(&body.environment) {
+        environments.names.push(body.environment.clone());
+        state.put(StateKey::Environments(tenant.clone()), Record::Environments(environments));
+    }
 }
 
 pub(super) fn run_opened(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &RunOpened) {
@@ -84,12 +89,13 @@ pub(super) fn run_opened(state: &mut impl StateWrite, at: &EntryFacts, event: &E
     state.put(StateKey::Run(event.tenant.clone(), run_id.clone()), Record::Run(record));
 }
 
-pub(super) fn run_closed(state: &mut impl StateWrite, event: &Event, body: &RunClosed) {
+pub(super) fn run_closed(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &RunClosed) {
     let Some(run_id) = &event.run_id else { return };
     let key = StateKey::Run(event.tenant.clone(), run_id.clone());
     if let Some(Record::Run(known)) = state.get(&key).as_deref() {
         let record = RunRecord { mode: RunMode::Closed, ..known.clone() };
         state.put(key, Record::Run(record));
+        scoped::closed(state, at.time, &event.tenant, run_id);
     }
     let implicit = StateKey::ImplicitRun(event.tenant.clone(), body.subject.clone());
     if is_implicit_run(state, &implicit, run_id) {

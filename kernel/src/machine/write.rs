@@ -136,7 +136,7 @@ impl Machine {
                 verdict: body.verdict,
                 codes: body.codes.clone(),
                 request_salt: stamp.derive(Purpose::RequestSalt, 0),
-                terms: Box::new(DecisionTerms::of(body)),
+                terms: Box::new(DecisionTerms::of(body, &event.payloads)),
             });
         }
         if let Some(Ruling { verdict, codes, details }) = event.body.ruling() {

@@ -57,8 +57,6 @@ pub enum Why {
     RestsOnLost,
     /// The source of the bundle that decided is gone.
     BundleMissing,
-    /// Commands of this kind are not decided again; their entries are taken as they stand.
-    NoRule,
     /// This kernel does not know the entry's type.
     UnknownType,
     /// Another kernel decided.
@@ -106,7 +104,6 @@ impl fmt::Display for Why {
             Why::PayloadMissing { role } => write!(f, "its {role} payload was not handed over"),
             Why::RestsOnLost => f.write_str("the state that it was decided on rests on a payload that is gone"),
             Why::BundleMissing => f.write_str("the source of the bundle that decided is gone"),
-            Why::NoRule => f.write_str("commands of this kind are not decided again; the entry is taken as it stands"),
             Why::UnknownType => {
                 f.write_str("this kernel does not know its type; replay it with the kernel that wrote it")
             }

@@ -1,9 +1,12 @@
 //! From entries back to the command that made them: who asked for what, at which time. What the leader drew at random is not on
 //! the record and is not needed: `compare` takes it as it stands.
 
+mod administration;
 mod execution;
 mod grants;
+mod memory;
 mod messages;
+mod runs;
 
 pub(super) use execution::Shown;
 pub(crate) use messages::message_of;
@@ -12,16 +15,11 @@ use assent_ledger::ids::TenantId;
 
 use super::finding::Why;
 use super::recorded::{Held, Payloads, Recorded};
-use crate::command::{
-    CallContext, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
-    OfferedSource, ReportSignal, RequestId, Role, RunCommand, RunRequest,
-};
+use crate::command::{CallContext, Caller, Command, CommandBody, Evaluate, RequestId, Role};
 use crate::event::{
-    ApprovalRequested, ApprovalVoid, BUNDLE_ROLE, CONTEXT_ROLE, CredentialRegistered, EventBody, ExpirySwept,
-    INPUT_ROLE, JUSTIFICATION_ROLE, ModeTrigger, PolicyDecision, RunCloseReason, RunClosed, RunOpened, STEP_ROLE,
-    TaintAttached,
+    ApprovalRequested, ApprovalVoid, CONTEXT_ROLE, EventBody, ExpirySwept, INPUT_ROLE, PolicyDecision, RunClosed,
+    RunOpened, TaintAttached,
 };
-use crate::limits::PAYLOAD_BYTES_MAX;
 use crate::stamp::Stamp;
 use crate::state::{Record, StateKey, StateRead};
 
@@ -85,32 +83,88 @@ pub(super) fn rebuild(window: &[Recorded], whole: bool, state: &impl StateRead, 
     let root = root_of(window);
     let Some(recorded) = window.get(root) else { return Rebuilt::Follows };
     let Some(body) = &recorded.body else { return Rebuilt::Lost { root, why: Why::UnknownType } };
-    let read = match body {
+    match body_of(window, root, recorded, body, payloads) {
+        Read::Command(body) => Rebuilt::Command { root, command: Box::new(command(recorded, body, state)) },
+        Read::Lost(why) => Rebuilt::Lost { root, why },
+        Read::Elsewhere => Rebuilt::Elsewhere,
+        Read::Follows => Rebuilt::Follows,
+    }
+}
+
+/// What an entry says about the command that made it.
+enum Read {
+    /// This is it.
+    Command(CommandBody),
+    /// It can no longer be known.
+    Lost(Why),
+    /// It is in a chain that is not being replayed.
+    Elsewhere,
+    /// The entry comes with another one.
+    Follows,
+}
+
+impl From<Result<CommandBody, Why>> for Read {
+    fn from(read: Result<CommandBody, Why>) -> Read {
+        read.map_or_else(Read::Lost, Read::Command)
+    }
+}
+
+/// The rule of each type of entry. There is no other arm than those that are named: a new type needs its own.
+fn body_of(window: &[Recorded], root: usize, recorded: &Recorded, body: &EventBody, payloads: &impl Payloads) -> Read {
+    let implicit = opens_implicit(window, root);
+    match body {
         EventBody::Decision(decision) => {
-            call(window, root, decision, payloads).map(|call| CommandBody::Evaluate(Box::new(call)))
+            call(window, root, decision, payloads).map(|call| CommandBody::Evaluate(Box::new(call))).into()
         }
-        EventBody::BundleOffered(_) => offer(recorded, payloads),
-        EventBody::ToolRequest(body) => Ok(execution::redeem(body)),
-        EventBody::ToolResponse(body) => Ok(execution::complete(recorded, body, payloads)),
-        EventBody::CapabilityGranted(body) => grants::request(recorded, &body.ruled, payloads),
-        EventBody::CapabilityDelegated(body) => {
-            grants::delegation(recorded, body, opens_implicit(window, root), payloads)
+        EventBody::BundleOffered(_) => administration::offer(recorded, payloads).into(),
+        EventBody::RuntimeRulesSet(body) => administration::runtime(recorded, body, payloads).into(),
+        EventBody::ToolRequest(body) => Read::Command(execution::redeem(body)),
+        EventBody::ToolResponse(body) => Read::Command(execution::complete(recorded, body, payloads)),
+        EventBody::CapabilityGranted(body) => grants::request(recorded, &body.ruled, payloads).into(),
+        EventBody::CapabilityDelegated(body) => grants::delegation(recorded, body, implicit, payloads).into(),
+        EventBody::CapabilityRevoked(body) => Read::Command(grants::revocation(recorded, body, payloads)),
+        EventBody::HitlDecision(body) => grants::answer(recorded, body, payloads).into(),
+        EventBody::AgentMessage(_) => messages::message(recorded, payloads).into(),
+        EventBody::AgentKeyRegistered(body) => Read::Command(messages::registered(recorded, body)),
+        EventBody::AgentKeyRotated(body) => Read::Command(messages::rotated(recorded, body)),
+        EventBody::MemoryAccess(body) => memory::access(recorded, body, implicit, payloads).into(),
+        EventBody::RunOpened(_)
+        | EventBody::RunClosed(_)
+        | EventBody::RunModeChanged(_)
+        | EventBody::TaintAttached(_)
+        | EventBody::RunStep(_) => runs::command(recorded, body, payloads).map_or(Read::Follows, Read::Command),
+        EventBody::TenantCreated(created) if created.named.is_none() => Read::Elsewhere,
+        EventBody::LedgerCreated(_)
+        | EventBody::KeyEndorsed(_)
+        | EventBody::KeyRetired(_)
+        | EventBody::TenantCreated(_)
+        | EventBody::PrincipalRegistered(_)
+        | EventBody::PrincipalDisabled(_)
+        | EventBody::CredentialRegistered(_)
+        | EventBody::CredentialRevoked(_)
+        | EventBody::BundleActivated(_)
+        | EventBody::SignalReported(_)
+        | EventBody::SpanSealed(_)
+        | EventBody::SpanCosigned(_)
+        | EventBody::SpanAnchored(_) => {
+            administration::plain(window, recorded, body).map_or(Read::Follows, Read::Command)
         }
-        EventBody::CapabilityRevoked(body) => Ok(grants::revocation(recorded, body, payloads)),
-        EventBody::HitlDecision(body) => grants::answer(recorded, body, payloads),
-        EventBody::ApprovalRequested(_) | EventBody::ApprovalVoid(_) => return Rebuilt::Follows,
-        EventBody::AgentMessage(_) => messages::message(recorded, payloads),
-        EventBody::AgentKeyRegistered(body) => Ok(messages::registered(recorded, body)),
-        EventBody::AgentKeyRotated(body) => Ok(messages::rotated(recorded, body)),
-        EventBody::TenantCreated(created) if created.named.is_none() => return Rebuilt::Elsewhere,
-        // What a call does to its run beforehand comes with the call.
-        EventBody::RunClosed(closed) if closed.reason == RunCloseReason::Idle => return Rebuilt::Follows,
-        EventBody::RunOpened(opened) if opened.implicit => return Rebuilt::Follows,
-        _ => administration(window, recorded, body).or_else(|| control(recorded, body, payloads)).ok_or(Why::NoRule),
-    };
-    match read {
-        Ok(body) => Rebuilt::Command { root, command: Box::new(command(recorded, body, state)) },
-        Err(why) => Rebuilt::Lost { root, why },
+        EventBody::KillSwitchSet(_)
+        | EventBody::TenantConfigured(_)
+        | EventBody::TenantDisabled(_)
+        | EventBody::PrincipalEnabled(_)
+        | EventBody::PayloadErased(_)
+        | EventBody::KernelActivated(_) => {
+            administration::control(recorded, body, payloads).map_or(Read::Follows, Read::Command)
+        }
+        // What a call does beforehand comes with the call, and what has ended with the tick that noticed.
+        EventBody::ApprovalRequested(_)
+        | EventBody::ApprovalVoid(_)
+        | EventBody::OrchestrationAdjusted(_)
+        | EventBody::ApprovalExpired(_)
+        | EventBody::CapabilityExpired(_)
+        | EventBody::TokenExpired(_)
+        | EventBody::ExpirySwept(_) => Read::Follows,
     }
 }
 
@@ -191,11 +245,6 @@ fn opens_implicit(window: &[Recorded], root: usize) -> bool {
     before.iter().any(|recorded| matches!(&recorded.body, Some(EventBody::RunOpened(body)) if body.implicit))
 }
 
-fn offer(recorded: &Recorded, payloads: &impl Payloads) -> Result<CommandBody, Why> {
-    let source = bytes(recorded, BUNDLE_ROLE, payloads)?;
-    Ok(CommandBody::OfferBundle(OfferedSource { tenant: recorded.entry.tenant.clone(), source }))
-}
-
 /// The bytes of a payload that the command cannot do without.
 fn bytes(recorded: &Recorded, role: &'static str, payloads: &impl Payloads) -> Result<Vec<u8>, Why> {
     match recorded.payload(role, payloads) {
@@ -205,169 +254,13 @@ fn bytes(recorded: &Recorded, role: &'static str, payloads: &impl Payloads) -> R
     }
 }
 
-/// Commands whose leaf says everything.
-fn administration(window: &[Recorded], recorded: &Recorded, body: &EventBody) -> Option<CommandBody> {
-    let tenant = || recorded.entry.tenant.clone();
-    let run_id = || recorded.entry.run_id.clone();
-    Some(match body {
-        EventBody::LedgerCreated(_) => CommandBody::Genesis(Box::new(genesis(window)?)),
-        EventBody::KeyEndorsed(key) => CommandBody::EndorseKey(key.clone()),
-        EventBody::KeyRetired(key) => CommandBody::RetireKey(key.clone()),
-        EventBody::TenantCreated(created) => {
-            let named = created.named.clone()?;
-            // The tenant's key is not on the record, and no decision reads it.
-            let new = NewTenant { tenant: named.tenant, tenant_key: [0; 32], blind: named.blind };
-            CommandBody::CreateTenant(Box::new(new))
-        }
-        EventBody::PrincipalRegistered(body) => CommandBody::RegisterPrincipal {
-            tenant: tenant(),
-            subject: body.subject.clone(),
-            owner: body.owner.clone(),
-        },
-        EventBody::PrincipalDisabled(body) => {
-            CommandBody::DisablePrincipal { tenant: tenant(), subject: body.subject.clone() }
-        }
-        EventBody::CredentialRegistered(body) => {
-            let CredentialRegistered { name, role, subject, token_hash } = (**body).clone();
-            CommandBody::RegisterCredential(Box::new(NewCredential {
-                tenant: tenant(),
-                name,
-                token_hash,
-                role,
-                subject,
-            }))
-        }
-        EventBody::CredentialRevoked(body) => {
-            CommandBody::RevokeCredential { tenant: tenant(), name: body.name.clone() }
-        }
-        EventBody::BundleActivated(body) => CommandBody::ActivateBundle {
-            tenant: tenant(),
-            environment: body.environment.clone(),
-            bundle_hash: body.bundle,
-        },
-        EventBody::RunOpened(body) if !body.implicit => {
-            let (subject, parent) = (Some(body.subject.clone()), body.parent.as_ref());
-            let parent_run_id = parent.map(|parent| parent.run_id.clone());
-            CommandBody::OpenRun(RunRequest { run_id: run_id()?, subject, parent_run_id })
-        }
-        EventBody::RunClosed(body) if body.reason == RunCloseReason::Requested => {
-            let subject = Some(body.subject.clone());
-            CommandBody::CloseRun(RunRequest { run_id: run_id()?, subject, parent_run_id: None })
-        }
-        EventBody::SpanSealed(body) => {
-            let expected_start = assent_ledger::ids::TreeSize(body.span_start.0);
-            CommandBody::Seal { reason: body.reason, expected_start }
-        }
-        EventBody::SignalReported(body) => {
-            let micros = body.expires.0.saturating_sub(recorded.entry.time.0);
-            let valid_seconds = u32::try_from(micros / 1_000_000).unwrap_or(u32::MAX);
-            let (scope, signals) = (body.scope.clone(), body.signals);
-            CommandBody::Signal(Box::new(ReportSignal { scope, signals, valid_seconds }))
-        }
-        EventBody::SpanCosigned(body) => CommandBody::Cosigned(body.clone()),
-        EventBody::SpanAnchored(body) => CommandBody::Anchored(body.clone()),
-        _ => return None,
-    })
-}
-
-/// Control commands. Their justification is not read by any decision: one that is gone is as good as any other of its length.
-fn control(recorded: &Recorded, body: &EventBody, payloads: &impl Payloads) -> Option<CommandBody> {
-    let tenant = recorded.entry.tenant.clone();
-    let justification = || {
-        let committed = recorded.entry.payloads.iter().find(|payload| payload.role == JUSTIFICATION_ROLE);
-        match (recorded.payload(JUSTIFICATION_ROLE, payloads), committed) {
-            (Some(Held::Bytes(bytes)), _) => bytes,
-            (_, Some(committed)) => vec![0; usize::try_from(committed.length).unwrap_or(0).min(PAYLOAD_BYTES_MAX)],
-            (_, None) => Vec::new(),
-        }
-    };
-    let control = match body {
-        EventBody::PayloadErased(body) => ControlCommand::ErasePayload {
-            tenant,
-            seq: body.entry,
-            commitment: body.commitment,
-            justification: justification(),
-        },
-        EventBody::TenantConfigured(body) => ControlCommand::ConfigureTenant { tenant, settings: body.settings },
-        EventBody::TenantDisabled(body) => ControlCommand::SetTenantDisabled { tenant, disabled: body.disabled },
-        EventBody::KillSwitchSet(body) => ControlCommand::KillSwitch {
-            tenant,
-            target: body.target.clone(),
-            engaged: body.engaged,
-            justification: justification(),
-        },
-        EventBody::PrincipalEnabled(body) => ControlCommand::EnablePrincipal { tenant, subject: body.subject.clone() },
-        EventBody::RunModeChanged(_) | EventBody::TaintAttached(_) | EventBody::RunStep(_) => {
-            return run_command(recorded, body, justification(), payloads);
-        }
-        EventBody::KernelActivated(body) => {
-            ControlCommand::ActivateKernelVersion { version: body.version, supports: body.supports.clone() }
-        }
-        _ => return None,
-    };
-    Some(CommandBody::Control(Box::new(control)))
-}
-
-/// What was done to a run besides calling tools in it. A mode that a decision brought belongs to the decision.
-fn run_command(
-    recorded: &Recorded,
-    body: &EventBody,
-    justification: Vec<u8>,
-    payloads: &impl Payloads,
-) -> Option<CommandBody> {
-    let (tenant, run_id) = (recorded.entry.tenant.clone(), recorded.entry.run_id.clone()?);
-    let command = match body {
-        EventBody::RunModeChanged(body) if body.trigger == ModeTrigger::Release => {
-            RunCommand::ReleaseQuarantine { tenant, run_id, justification }
-        }
-        EventBody::RunModeChanged(body) if body.trigger == ModeTrigger::Person => {
-            RunCommand::SetRunMode { tenant, run_id, mode: body.to, justification }
-        }
-        EventBody::TaintAttached(body) => {
-            RunCommand::AttachTaint { run_id, subject: Some(body.subject.clone()), labels: body.labels.clone() }
-        }
-        EventBody::RunStep(body) => {
-            let committed = recorded.entry.payloads.iter().find(|payload| payload.role == STEP_ROLE)?;
-            let content = bytes(recorded, STEP_ROLE, payloads).ok()?;
-            RunCommand::RecordStep {
-                run_id,
-                subject: Some(body.subject.clone()),
-                kind: body.kind,
-                source: body.source.clone(),
-                labels: body.labels.clone(),
-                content_type: committed.content_type.clone(),
-                content,
-            }
-        }
-        _ => return None,
-    };
-    Some(CommandBody::Run(Box::new(command)))
-}
-
-/// The creation of the ledger: parameters, the first keys, and last the first operator.
-fn genesis(window: &[Recorded]) -> Option<Genesis> {
-    let mut bodies = window.iter().map(|recorded| recorded.body.as_ref());
-    let Some(EventBody::LedgerCreated(created)) = bodies.next()? else { return None };
-    let mut endorsements = Vec::new();
-    loop {
-        match bodies.next()?? {
-            EventBody::KeyEndorsed(key) => endorsements.push((**key).clone()),
-            EventBody::CredentialRegistered(operator) => {
-                let CredentialRegistered { name, token_hash, .. } = (**operator).clone();
-                let created = (**created).clone();
-                return Some(Genesis { created, endorsements, operator: name, operator_token_hash: token_hash });
-            }
-            _ => return None,
-        }
-    }
-}
-
 /// The command around a body. The request id of anything but a call is not on the record; no decision reads it.
 fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Command {
     let time = recorded.entry.time;
     let request_id = match &recorded.body {
         Some(EventBody::Decision(decision)) => decision.request_id,
         Some(EventBody::AgentMessage(checked)) => checked.request_id,
+        Some(EventBody::MemoryAccess(access)) => access.request_id,
         _ => RequestId::new(time.0 / 1_000, [0; 10]),
     };
     let redeemer = match &recorded.body {
@@ -378,11 +271,20 @@ fn command(recorded: &Recorded, body: CommandBody, state: &impl StateRead) -> Co
     let attested = match &recorded.body {
         Some(EventBody::Decision(decision)) => decision.attested,
         Some(EventBody::AgentMessage(checked)) => checked.attested,
+        Some(EventBody::MemoryAccess(access)) => access.attested || !of_credential(recorded),
         _ => true,
     };
     let mut caller = caller(recorded, attested, state);
-    if let Some(EventBody::HitlDecision(answer)) = &recorded.body {
-        caller.role = grants::role_of_approver(answer);
+    match &recorded.body {
+        Some(EventBody::HitlDecision(answer)) => {
+            caller.role = grants::role_of_approver(answer);
+            caller.credential.clone_from(&answer.credential);
+        }
+        // In a run that is not one's own only an admin may do it.
+        Some(EventBody::TaintAttached(attached)) if caller.subject.as_ref().is_some_and(|s| *s != attached.subject) => {
+            caller.role = Role::TenantAdmin;
+        }
+        _ => {}
     }
     if let Some(redeemer) = redeemer {
         caller.credential.clone_from(redeemer);
@@ -409,6 +311,11 @@ fn caller(recorded: &Recorded, attested: bool, state: &impl StateRead) -> Caller
         _ => (Role::Agent, entry.tenant.clone()),
     };
     Caller { tenant, subject, attested, role, credential }
+}
+
+/// Whether a credential without a subject acted.
+fn of_credential(recorded: &Recorded) -> bool {
+    recorded.entry.actor.as_deref().is_some_and(|actor| actor.starts_with("credential:"))
 }
 
 fn role_of(state: &impl StateRead, tenant: &TenantId, credential: &str) -> Option<Role> {

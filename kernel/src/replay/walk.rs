@@ -114,10 +114,15 @@ fn undecidable<P: Payloads>(step: &Step<'_, P>, root: usize) -> Option<Why> {
     {
         return Some(Why::OtherKernel { version: ledger.kernel_version });
     }
-    let Some(EventBody::Decision(decision)) = step.window.get(root).and_then(|recorded| recorded.body.as_ref()) else {
-        return None;
-    };
-    let bundle = decision.bundle.as_ref()?;
+    let body = step.window.get(root).and_then(|recorded| recorded.body.as_ref())?;
+    let bundle = match body {
+        EventBody::Decision(decision) => decision.bundle.as_ref(),
+        EventBody::MemoryAccess(access) => access.bundle.as_ref(),
+        EventBody::CapabilityGranted(body) => body.ruled.bundle.as_ref(),
+        EventBody::CapabilityDelegated(body) => body.ruled.bundle.as_ref(),
+        EventBody::RuntimeRulesSet(body) => Some(&body.bundle),
+        _ => None,
+    }?;
     (step.lost.bundles.contains(bundle) && step.state.bundle(bundle).is_none()).then_some(Why::BundleMissing)
 }
 
@@ -138,13 +143,15 @@ pub(super) struct Lost {
     runs: BTreeSet<(TenantId, String)>,
     tenants: BTreeSet<TenantId>,
     bundles: BTreeSet<assent_ledger::hash::Hash>,
+    /// A bundle of the system's, which has a say in every tenant.
+    baseline: bool,
 }
 
 impl Lost {
     /// Whether an entry's decision may rest on what is gone.
     pub(super) fn concerns(&self, entry: &Entry) -> bool {
         let run = entry.run_id.as_ref().map(|run| (entry.tenant.clone(), run.clone()));
-        self.tenants.contains(&entry.tenant) || run.is_some_and(|run| self.runs.contains(&run))
+        self.baseline || self.tenants.contains(&entry.tenant) || run.is_some_and(|run| self.runs.contains(&run))
     }
 
     fn note(&mut self, recorded: &Recorded, payloads: &impl Payloads) {
@@ -156,6 +163,11 @@ impl Lost {
             match (payload.role.as_str(), &recorded.body, &entry.run_id) {
                 (_, Some(EventBody::BundleOffered(body)), _) => {
                     self.bundles.insert(body.bundle);
+                    self.baseline |= entry.tenant.is_system();
+                }
+                // The layer that it would have set is not asked.
+                (_, Some(EventBody::RuntimeRulesSet(_)), _) => {
+                    self.tenants.insert(entry.tenant.clone());
                 }
                 // Contracts across steps add up what their calls said; leases hold in all runs.
                 (ACCUMULATE_ROLE | CONSTRAINTS_ROLE, ..) => {

@@ -1,6 +1,6 @@
 //! What-if: the recorded calls under another bundle. Each call is decided on the state that the record had come to before it, with the
 //! other bundle in the place of the one that was active; the state then goes on as recorded, so that each difference is the
-//! bundle's own and not the consequence of an earlier one.
+//! bundle's own and not the consequence of an earlier one. Calls that people agreed to are asked with their agreement given.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use super::finding::Why;
 use super::recorded::{Payloads, Recorded};
 use super::walk::{self, Step, Visitor};
 use crate::bundle::CompiledBundle;
-use crate::command::{Command, CommandBody};
+use crate::command::Command;
 use crate::decide::{self, Decision};
 use crate::event::{EventBody, PolicyDecision};
 use crate::machine;
 use crate::reason::ReasonCode;
-use crate::state::keys::ActiveBundleRecord;
+use crate::state::keys::{ActiveBundleRecord, ApprovalRecord};
 use crate::state::{MemoryState, Record, StateKey, StateRead};
 use crate::verdict::Verdict;
 
@@ -126,16 +126,37 @@ struct Asking<'a, F: FnMut(Flip)> {
 
 impl<F: FnMut(Flip)> Asking<'_, F> {
     fn selected<'s, P>(&self, step: &'s Step<'_, P>, root: usize) -> Option<(&'s Recorded, &'s PolicyDecision)> {
-        let recorded = step.window.get(root)?;
+        let recorded = step.window.get(decision_of(step.window, root)?)?;
         let Some(EventBody::Decision(decision)) = &recorded.body else { return None };
         self.what_if.selection.takes(recorded, decision).then_some((recorded, decision))
     }
 }
 
+/// Place of the decision that the command of the entry at `root` came to: that entry, or the one behind a person's answer that
+/// decided the waiting call anew.
+fn decision_of(window: &[Recorded], root: usize) -> Option<usize> {
+    let first = window.get(root)?;
+    let answered = match &first.body {
+        Some(EventBody::Decision(_)) => return Some(root),
+        Some(EventBody::HitlDecision(answer)) => &answer.decision,
+        _ => return None,
+    };
+    let own = window.iter().enumerate().skip(root).take_while(|(at, recorded)| {
+        recorded.entry.time == first.entry.time && recorded.entry.seq.0 == first.entry.seq.0 + (at - root) as u64
+    });
+    // The next answer is another command, even at the same time.
+    let mut own = own.skip(1).take_while(|(_, recorded)| !matches!(recorded.body, Some(EventBody::HitlDecision(_))));
+    let anew = own.find(|(_, recorded)| match &recorded.body {
+        Some(EventBody::Decision(decision)) => decision.effects.replaces.as_ref() == Some(answered),
+        _ => false,
+    });
+    anew.map(|(at, _)| at)
+}
+
 impl<F: FnMut(Flip), P: Payloads> Visitor<P> for Asking<'_, F> {
     fn command(&mut self, step: &Step<'_, P>, root: usize, command: &Command) -> usize {
         if let Some((recorded, decision)) = self.selected(step, root) {
-            let computed = under(step.state, self.what_if, command);
+            let computed = under(step.state, self.what_if, command, &decision.environment);
             match computed {
                 Some(computed) => {
                     self.flips.asked += 1;
@@ -156,7 +177,8 @@ impl<F: FnMut(Flip), P: Payloads> Visitor<P> for Asking<'_, F> {
                 None => self.flips.not_replayable += 1,
             }
         }
-        root + 1
+        // What an answer decided anew is no call of its own.
+        decision_of(step.window, root).unwrap_or(root) + 1
     }
 
     fn lost(&mut self, step: &Step<'_, P>, root: usize, _: Why) {
@@ -168,24 +190,38 @@ impl<F: FnMut(Flip), P: Payloads> Visitor<P> for Asking<'_, F> {
     fn follows(&mut self, _: &Step<'_, P>) {}
 }
 
-/// What a call comes to under the other bundle; `None` when the kernel refuses to decide it at all.
-fn under(state: &MemoryState, what_if: &WhatIf, command: &Command) -> Option<Judgement> {
-    let CommandBody::Evaluate(call) = &command.body else { return None };
-    let key = StateKey::ActiveBundle(command.caller.tenant.clone(), call.environment.clone());
-    let view = OtherBundle { state, key, what_if };
+/// What a call comes to under the other bundle, or an answer to a call that waited; `None` when the kernel refuses to decide it at all.
+fn under(state: &MemoryState, what_if: &WhatIf, command: &Command, environment: &str) -> Option<Judgement> {
+    let tenant = command.caller.tenant.clone();
+    let policy = decide::policy_hash(state, &tenant, environment);
+    let key = StateKey::ActiveBundle(tenant.clone(), environment.to_owned());
+    let mut view = OtherBundle { state, key, what_if, asked_under: None };
+    view.asked_under = Some((policy, decide::policy_hash(&view, &tenant, environment)));
     let decided = machine::guard(command, || decide::decide_new(&view, command));
     let Ok(Decision::Events(events)) = decided else { return None };
-    events.iter().find_map(|event| match &event.body {
+    let decision = events.iter().find_map(|event| match &event.body {
         EventBody::Decision(decision) => Some(Judgement::of(decision)),
         _ => None,
+    });
+    decision.or_else(|| {
+        events.iter().find_map(|event| match &event.body {
+            // Under the other bundle the answer does not count, or is not enough.
+            EventBody::HitlDecision(answer) => {
+                Some(Judgement { verdict: answer.verdict, codes: answer.codes.clone(), rules: Vec::new() })
+            }
+            _ => None,
+        })
     })
 }
 
-/// The state, but for the bundle that is active.
+/// The state, but for the bundle that is active. What people were asked under the bundle that was active then, they count as asked
+/// under this one: the question is what it makes of the call that they agreed to.
 struct OtherBundle<'a> {
     state: &'a MemoryState,
     key: StateKey,
     what_if: &'a WhatIf,
+    /// The policy that was in force, and this one.
+    asked_under: Option<(Hash, Hash)>,
 }
 
 impl StateRead for OtherBundle<'_> {
@@ -193,7 +229,13 @@ impl StateRead for OtherBundle<'_> {
         if *key == self.key {
             return Some(Arc::new(Record::ActiveBundle(ActiveBundleRecord { bundle: self.what_if.hash })));
         }
-        self.state.get(key)
+        let found = self.state.get(key)?;
+        match (&*found, &self.asked_under) {
+            (Record::Approval(approval), Some((then, now))) if approval.policy == *then => {
+                Some(Arc::new(Record::Approval(ApprovalRecord { policy: *now, ..approval.clone() })))
+            }
+            _ => Some(found),
+        }
     }
 
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>> {

@@ -4,6 +4,7 @@
 
 mod accumulator;
 mod active_bundle;
+mod adjustment;
 mod agent_key;
 mod approval;
 mod budget;
@@ -13,6 +14,7 @@ mod credential_name;
 mod decided;
 mod decision_status;
 mod effect_key;
+mod environments;
 mod erased_payload;
 mod expiry;
 mod expiry_bucket;
@@ -25,12 +27,14 @@ mod lease_index;
 mod ledger;
 mod memory;
 mod message_nonce;
+mod nesting;
 mod offered_bundle;
 mod outstanding;
 mod pending_call;
 mod principal;
 mod progress;
 mod rate;
+mod recent_calls;
 mod request;
 mod request_bucket;
 mod request_window;
@@ -43,6 +47,7 @@ mod tenant_settings;
 
 pub use accumulator::AccumulatorRecord;
 pub use active_bundle::ActiveBundleRecord;
+pub use adjustment::AdjustmentRecord;
 pub use agent_key::{AgentKeyRecord, pair_text};
 pub use approval::{ApprovalRecord, ApprovalStatus, Vote};
 pub use budget::BudgetRecord;
@@ -53,6 +58,7 @@ pub(crate) use decided::PAIRS_MAX;
 pub use decided::{DecidedRecord, DecisionTerms, RuledRecord};
 pub use decision_status::{DecisionStatusRecord, ReplacedDecision};
 pub use effect_key::EffectKeyRecord;
+pub use environments::EnvironmentsRecord;
 pub use erased_payload::ErasedPayloadRecord;
 pub use expiry::ExpiryRecord;
 pub use expiry_bucket::ExpiryBucketRecord;
@@ -65,12 +71,14 @@ pub use lease_index::LeaseIndexRecord;
 pub use ledger::LedgerRecord;
 pub use memory::{MemoryEntry, MemoryKey, MemoryQuery, MemoryRecord};
 pub use message_nonce::MessageNonceRecord;
+pub use nesting::{NestingRecord, NotUnderWay, UnderWay};
 pub use offered_bundle::OfferedBundleRecord;
 pub use outstanding::{OutstandingRecord, RedeemedRecord};
 pub use pending_call::PendingCall;
 pub use principal::PrincipalRecord;
 pub use progress::{CosignedRecord, ProgressRecord};
 pub use rate::RateRecord;
+pub use recent_calls::{CallDigest, RecentCalls, call_digest};
 pub use request::RequestRecord;
 pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
@@ -114,6 +122,8 @@ pub enum StateKey {
     ImplicitRun(TenantId, String),
     /// The bundle that decides in an environment.
     ActiveBundle(TenantId, String),
+    /// In which environments a tenant has bundles.
+    Environments(TenantId),
     /// That a bundle was offered to a tenant.
     OfferedBundle(TenantId, Hash),
     /// A bundle's source, by its hash; shared by all who offered it.
@@ -175,6 +185,10 @@ pub enum StateKey {
     DecisionStatus(TenantId, String),
     /// What was reported about a run, a subject or the tenant, by `SignalScope::key`.
     Signal(TenantId, String),
+    /// What orchestration rules have made stricter in a run.
+    Adjustment(TenantId, String),
+    /// The executions of a run that are under way.
+    Nesting(TenantId, String),
 }
 
 const LEDGER: u8 = 1;
@@ -198,6 +212,8 @@ const MESSAGE_NONCE: u8 = 35;
 const AGENT_KEY: u8 = 36;
 const KILL_SWITCH: u8 = 31;
 const SIGNAL: u8 = 33;
+const ADJUSTMENT: u8 = 44;
+const NESTING: u8 = 45;
 const ACCUMULATOR: u8 = 41;
 const SUBJECT_STATE: u8 = 32;
 const ERASED_PAYLOAD: u8 = 39;
@@ -214,6 +230,7 @@ const LEASE_INDEX: u8 = 28;
 const APPROVAL: u8 = 29;
 const PENDING_CALL: u8 = 30;
 const DECISION_STATUS: u8 = 40;
+const ENVIRONMENTS: u8 = 46;
 
 impl StateKey {
     /// The number of the key's kind.
@@ -230,6 +247,7 @@ impl StateKey {
             StateKey::Run(..) => RUN,
             StateKey::ImplicitRun(..) => IMPLICIT_RUN,
             StateKey::ActiveBundle(..) => ACTIVE_BUNDLE,
+            StateKey::Environments(_) => ENVIRONMENTS,
             StateKey::OfferedBundle(..) => OFFERED_BUNDLE,
             StateKey::Bundle(_) => BUNDLE,
             StateKey::RequestBucket(_) => REQUEST_BUCKET,
@@ -256,6 +274,8 @@ impl StateKey {
             StateKey::PendingCall(..) => PENDING_CALL,
             StateKey::DecisionStatus(..) => DECISION_STATUS,
             StateKey::Signal(..) => SIGNAL,
+            StateKey::Adjustment(..) => ADJUSTMENT,
+            StateKey::Nesting(..) => NESTING,
         }
     }
 
@@ -269,7 +289,9 @@ impl StateKey {
         let mut w = Writer::new();
         w.u8(self.number());
         match self {
-            StateKey::Tenant(tenant) | StateKey::TenantSettings(tenant) => w.fixed(tenant.as_str().as_bytes()),
+            StateKey::Tenant(tenant) | StateKey::TenantSettings(tenant) | StateKey::Environments(tenant) => {
+                w.fixed(tenant.as_str().as_bytes());
+            }
             StateKey::Ledger
             | StateKey::Progress
             | StateKey::Keyring
@@ -292,6 +314,8 @@ impl StateKey {
             | StateKey::PendingCall(tenant, text)
             | StateKey::DecisionStatus(tenant, text)
             | StateKey::Signal(tenant, text)
+            | StateKey::Adjustment(tenant, text)
+            | StateKey::Nesting(tenant, text)
             | StateKey::Budget(tenant, text)
             | StateKey::Rate(tenant, text)
             | StateKey::SubjectState(tenant, text) => {
@@ -351,6 +375,7 @@ impl StateKey {
             SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),
             TENANT_SETTINGS => StateKey::TenantSettings(read_last_tenant(&mut r)?),
+            ENVIRONMENTS => StateKey::Environments(read_last_tenant(&mut r)?),
             OUTSTANDING => StateKey::Outstanding(r.u64("a position")?),
             BUDGET => StateKey::Budget(read_tenant(&mut r)?, read_name(&mut r)?),
             RATE => StateKey::Rate(read_tenant(&mut r)?, read_name(&mut r)?),
@@ -362,6 +387,8 @@ impl StateKey {
             LEASE_INDEX => StateKey::LeaseIndex(read_tenant(&mut r)?, read_name(&mut r)?),
             APPROVAL => StateKey::Approval(read_tenant(&mut r)?, read_name(&mut r)?),
             PENDING_CALL => StateKey::PendingCall(read_tenant(&mut r)?, read_name(&mut r)?),
+            ADJUSTMENT => StateKey::Adjustment(read_tenant(&mut r)?, read_name(&mut r)?),
+            NESTING => StateKey::Nesting(read_tenant(&mut r)?, read_name(&mut r)?),
             SIGNAL => StateKey::Signal(read_tenant(&mut r)?, read_name(&mut r)?),
             DECISION_STATUS => StateKey::DecisionStatus(read_tenant(&mut r)?, read_name(&mut r)?),
             _ => return Err(CodecError::Choice { what: "a state key", got: u64::from(number) }),

@@ -10,7 +10,7 @@ use crate::bundle::CompiledBundle;
 use crate::codec::CodecError;
 
 /// All records, by key, and the compiled bundles.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct MemoryState {
     records: BTreeMap<StateKey, Arc<Record>>,
     compiled: BTreeMap<Hash, Arc<CompiledBundle>>,

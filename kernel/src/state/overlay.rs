@@ -7,7 +7,7 @@ use std::sync::Arc;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::TenantId;
 
-use super::{Changes, Record, StateKey, StateRead, StateWrite, compile_runtime, compile_stored};
+use super::{Changes, Compiled, Record, StateKey, StateRead, StateWrite, compile_runtime};
 use crate::bundle::{CompiledBundle, RuntimeRules};
 
 /// Compiled runtime layers, by the hashes of bundle and source.
@@ -88,10 +88,15 @@ impl<S: StateRead> StateRead for Overlay<'_, S> {
         }
     }
 
+    fn compiled(&self, hash: &Hash, source: &[u8]) -> Compiled {
+        self.base.compiled(hash, source)
+    }
+
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>> {
         match self.writes.get(&StateKey::Bundle(*hash)) {
             Some(record) => {
-                let compile = || compile_stored(record.clone());
+                let Record::Bundle(offered) = record.as_deref()? else { return None };
+                let compile = || self.base.compiled(hash, &offered.source).ok();
                 self.compiled.borrow_mut().entry(*hash).or_insert_with(compile).clone()
             }
             None => self.base.bundle(hash),

@@ -1,13 +1,13 @@
 //! Any record of the state, with its bytes.
 
 use super::keys::{
-    AccumulatorRecord, ActiveBundleRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord, BundleRecord,
-    CredentialNameRecord, CredentialRecord, DecisionStatusRecord, EffectKeyRecord, ErasedPayloadRecord,
-    ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord, KillSwitchRecord,
-    LeaseIndexRecord, LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, OfferedBundleRecord,
-    OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord, RequestBucketRecord, RequestRecord,
-    RequestWindowRecord, RunRecord, RuntimeRulesRecord, SignalRecord, StateKey, SubjectStateRecord, TenantRecord,
-    TenantSettingsRecord,
+    AccumulatorRecord, ActiveBundleRecord, AdjustmentRecord, AgentKeyRecord, ApprovalRecord, BudgetRecord,
+    BundleRecord, CredentialNameRecord, CredentialRecord, DecisionStatusRecord, EffectKeyRecord, EnvironmentsRecord,
+    ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord,
+    KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, NestingRecord,
+    OfferedBundleRecord, OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord,
+    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, RuntimeRulesRecord, SignalRecord, StateKey,
+    SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -69,6 +69,7 @@ records! {
     Run(RunRecord) for (StateKey::Run(..));
     ImplicitRun(ImplicitRunRecord) for (StateKey::ImplicitRun(..));
     ActiveBundle(ActiveBundleRecord) for (StateKey::ActiveBundle(..));
+    Environments(EnvironmentsRecord) for (StateKey::Environments(_));
     OfferedBundle(OfferedBundleRecord) for (StateKey::OfferedBundle(..));
     Bundle(BundleRecord) for (StateKey::Bundle(_));
     RequestBucket(RequestBucketRecord) for (StateKey::RequestBucket(_));
@@ -95,4 +96,6 @@ records! {
     PendingCall(PendingCall) for (StateKey::PendingCall(..));
     DecisionStatus(DecisionStatusRecord) for (StateKey::DecisionStatus(..));
     Signal(SignalRecord) for (StateKey::Signal(..));
+    Adjustment(AdjustmentRecord) for (StateKey::Adjustment(..));
+    Nesting(NestingRecord) for (StateKey::Nesting(..));
 }

@@ -47,6 +47,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), texts()).prop_map(|(t, s)| StateKey::AgentKey(t, s)),
         (tenants(), hashes()).prop_map(|(t, h)| StateKey::ErasedPayload(t, h)),
         tenants().prop_map(StateKey::TenantSettings),
+        tenants().prop_map(StateKey::Environments),
         any::<u64>().prop_map(StateKey::RequestBucket),
         any::<u64>().prop_map(StateKey::ExpiryBucket),
         any::<u64>().prop_map(StateKey::Outstanding),
@@ -61,6 +62,8 @@ fn keys() -> impl Strategy<Value = StateKey> {
         (tenants(), texts()).prop_map(|(t, s)| StateKey::PendingCall(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::DecisionStatus(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Signal(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Adjustment(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::Nesting(t, s)),
         (any::<u64>(), tenants(), texts(), any::<u64>(), any::<[u8; 10]>()).prop_map(
             |(bucket, tenant, principal, millis, random)| {
                 let id = RequestId::new(millis >> 16, random);
@@ -223,11 +226,13 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
     let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
     let distinct = std::collections::BTreeSet::from([hash]);
-    let added = AccumulatorRecord { count: n, sum: "0.5".into(), distinct, expires: flag.then_some(Time(n)) };
+    let run = (!flag).then(|| "r".to_owned());
+    let added = AccumulatorRecord { count: n, sum: "0.5".into(), distinct, expires: flag.then_some(Time(n)), run };
     vec![
         (StateKey::Accumulator(tenant(), "run/r/k".into()), Record::Accumulator(added)),
         (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
+        (StateKey::Environments(tenant()), Record::Environments(EnvironmentsRecord { names: vec!["prod".into()] })),
         (StateKey::ErasedPayload(tenant(), hash), Record::ErasedPayload(erased)),
         (StateKey::Memory(tenant(), MemoryKey::Entry("e", "n", "k").text()), Record::Memory(entry)),
         (StateKey::RuntimeRules(tenant(), "prod".into()), Record::RuntimeRules(runtime)),
@@ -293,7 +298,7 @@ fn approval(id: &str, texts: &[String]) -> ApprovalRecord {
         required: 2,
         fields: texts.to_vec(),
         expires: Time(7),
-        votes: vec![Vote { approver: id.to_owned(), roles: texts.to_vec() }],
+        votes: vec![Vote { approver: id.to_owned(), roles: texts.to_vec(), credential: "key-1".into(), seq: Seq(8) }],
         conditions: texts.to_vec(),
     }
 }
@@ -309,6 +314,7 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
         constraints,
         calls_left: 3,
         expires: Time(4),
+        granted: Seq(3),
         revoked: true,
         parent: Some(id.clone()),
         chain: texts.clone(),
@@ -336,6 +342,7 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
         attested: true,
         request_id: RequestId::new(1, [7; 10]),
         modified: Some(vec![3]),
+        latches: vec![("read_then_send".into(), 1), ("principal:across".into(), 2)],
     };
     let replaced = Some(ReplacedDecision { seq: Seq(8), decided });
     let lease_key = || StateKey::Lease(tenant.clone(), id.clone());

@@ -27,6 +27,13 @@ impl Value {
 }
 
 impl Object {
+    /// The bytes of the value that this object is.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode(&mut out);
+        out
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(5);
         count(self.len(), out);

@@ -15,26 +15,26 @@ use assent_kernel::verdict::Verdict;
 use assent_ledger::entry::Entry;
 use assent_ledger::ids::{Seq, Time};
 
-const GRANTS: &str = include_str!("support/grants.yaml");
-const PAY: &str = r#"{"amount_usd":4000,"account":"primary"}"#;
+pub(super) const GRANTS: &str = include_str!("support/grants.yaml");
+pub(super) const PAY: &str = r#"{"amount_usd":4000,"account":"primary"}"#;
 
-fn me() -> Caller {
+pub(super) fn me() -> Caller {
     agent("acme", Some("agent-1"))
 }
 
-fn person(name: &str) -> Caller {
+pub(super) fn person(name: &str) -> Caller {
     let subject = Some(format!("{name}@example.com"));
     Caller { subject, attested: true, role: Role::Approver, credential: format!("key-{name}"), ..me() }
 }
 
-fn activate_source(world: &mut World, source: &str) {
+pub(super) fn activate_source(world: &mut World, source: &str) {
     let offered = OfferedSource { tenant: tenant("acme"), source: source.as_bytes().to_vec() };
     world.must(admin("acme"), CommandBody::OfferBundle(offered));
     let (tenant, bundle_hash) = (tenant("acme"), bundle_hash(source.as_bytes()));
     world.must(admin("acme"), CommandBody::ActivateBundle { tenant, environment: "prod".into(), bundle_hash });
 }
 
-fn world(seed: u64) -> World {
+pub(super) fn world(seed: u64) -> World {
     let mut world = World::ready(seed);
     for name in ["alice", "bob", "carol", "owner"] {
         world.must(admin("acme"), credential_of(&person(name)));
@@ -45,16 +45,16 @@ fn world(seed: u64) -> World {
 
 /// A decision as its caller sees it.
 #[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    seq: Seq,
-    id: String,
-    verdict: Verdict,
-    codes: Vec<ReasonCode>,
-    salt: [u8; 32],
-    terms: DecisionTerms,
+pub(super) struct Seen {
+    pub(super) seq: Seq,
+    pub(super) id: String,
+    pub(super) verdict: Verdict,
+    pub(super) codes: Vec<ReasonCode>,
+    pub(super) salt: [u8; 32],
+    pub(super) terms: DecisionTerms,
 }
 
-fn seen(answer: Answer) -> Seen {
+pub(super) fn seen(answer: Answer) -> Seen {
     match answer {
         Answer::Decided { seq, decision_id, verdict, codes, request_salt, terms, .. } => {
             Seen { seq, id: decision_id, verdict, codes, salt: request_salt, terms: *terms }
@@ -64,7 +64,7 @@ fn seen(answer: Answer) -> Seen {
 }
 
 /// Asks for a call; the command, for asking again, and the approval that it waits for.
-fn wait_for(world: &mut World, call: Evaluate) -> (Command, String) {
+pub(super) fn wait_for(world: &mut World, call: Evaluate) -> (Command, String) {
     let command = world.command(me(), evaluate(call));
     let first = seen(world.send_command(command.clone()));
     assert_eq!((first.verdict, first.codes[0]), (Verdict::Escalate, ApprovalRequired));
@@ -72,7 +72,7 @@ fn wait_for(world: &mut World, call: Evaluate) -> (Command, String) {
     (command, first.terms.approval.unwrap())
 }
 
-fn again(world: &mut World, command: &Command) -> Seen {
+pub(super) fn again(world: &mut World, command: &Command) -> Seen {
     let mut command = command.clone();
     world.clock += 1_000;
     command.stamp.time = Time(world.clock);
@@ -80,7 +80,7 @@ fn again(world: &mut World, command: &Command) -> Seen {
     seen(world.send_command(command))
 }
 
-fn answer(approval: &str, action: ApprovalAction, conditions: &[&str]) -> CommandBody {
+pub(super) fn answer(approval: &str, action: ApprovalAction, conditions: &[&str]) -> CommandBody {
     CommandBody::Approval(Box::new(ApprovalCommand {
         approval: approval.into(),
         action,
@@ -89,12 +89,12 @@ fn answer(approval: &str, action: ApprovalAction, conditions: &[&str]) -> Comman
     }))
 }
 
-fn yes(approval: &str) -> CommandBody {
+pub(super) fn yes(approval: &str) -> CommandBody {
     answer(approval, ApprovalAction::Approve, &[])
 }
 
 /// Verdict, first code and whether the answer counted.
-fn heard(world: &mut World, caller: Caller, body: CommandBody) -> (Verdict, ReasonCode, bool) {
+pub(super) fn heard(world: &mut World, caller: Caller, body: CommandBody) -> (Verdict, ReasonCode, bool) {
     match world.send(caller, body) {
         Answer::Ruled { verdict, codes, details, .. } => {
             (verdict, codes[0], details.contains(&("counted".into(), "true".into())))
@@ -352,7 +352,7 @@ fn a_quarantine_kills_leases_and_approvals_and_a_release_does_not_bring_them_bac
         other => panic!("{other:?}"),
     }
     assert_eq!(heard(&mut world, person("alice"), yes(&approval)), (Verdict::Deny, ApprovalVoid, false));
-    world.must(admin("acme"), run(RunCommand::ReleaseQuarantine { tenant, run_id, justification }));
+    world.must(person("bob"), run(RunCommand::ReleaseQuarantine { tenant, run_id, justification }));
     assert_eq!(heard(&mut world, person("alice"), yes(&approval)), (Verdict::Deny, ApprovalVoid, false));
     assert_eq!(again(&mut world, &command).codes, [ApprovalVoid]);
     let get = call("http.get", r#"{"url":"https://api.example.com/v1"}"#);

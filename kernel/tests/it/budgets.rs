@@ -114,6 +114,7 @@ fn everybody_in_a_chain_is_charged_once() {
     let chain = ["agent-2".to_owned(), "somebody-else".to_owned(), "agent-1".to_owned()];
     let (of, caller) = (tenant("acme"), CallerBudgets::default());
     let call = ChargedCall {
+        shares: assent_kernel::charge::Shares::default(),
         tenant: &of,
         environment: "prod",
         run_id: "run-1",
@@ -122,6 +123,7 @@ fn everybody_in_a_chain_is_charged_once() {
         tool: bundle.tool("pay").unwrap(),
         usage: Usage { tokens: 3, cost_micro_usd: 0 },
         caller: &caller,
+        again: false,
     };
     let charged = charges(&MemoryState::new(), Time(START_MICROS), &bundle, &call);
     let texts: Vec<_> = charged.reserved.iter().map(|r| (parse_budget(&r.budget).unwrap().key, r.amount)).collect();

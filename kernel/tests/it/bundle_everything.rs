@@ -1,6 +1,6 @@
 //! Bundles that use the whole language: evaluation is total, deterministic and consistent with itself.
 
-use assent_kernel::bundle::{Call, CompiledBundle, RunFacts, Situation, compile, compile_runtime};
+use assent_kernel::bundle::{Call, CompiledBundle, Granted, RunFacts, Situation, compile, compile_runtime};
 use assent_kernel::reason::ReasonCode;
 use assent_kernel::taint::TaintSource;
 use assent_kernel::value::{self, Number, Object, Value};
@@ -18,9 +18,10 @@ fn everything() -> CompiledBundle {
 #[test]
 fn calls_take_every_way_through_the_bundle() {
     let bundle = everything();
+    let held = roles();
     let clean = Situation { leased: true, ..Situation::default() };
     let risky = Situation { risk_milli: 950, ..clean };
-    let approved = Situation { approved: true, ..clean };
+    let approved = Situation { granted: Some(Granted { votes: 2, roles: &held }), ..clean };
     let web = Situation { call_taint: TaintSource::Web.into(), ..clean };
     let web_before = Situation { run_taint: TaintSource::Web.into(), ..clean };
     for (args, situation, verdict, code) in [
@@ -55,6 +56,10 @@ fn calls_take_every_way_through_the_bundle() {
     }
 }
 
+fn roles() -> [String; 2] {
+    ["lead", "payer"].map(str::to_owned)
+}
+
 fn any_args() -> impl Strategy<Value = Object> {
     let number = prop_oneof![Just("0"), Just("60"), Just("100.5"), Just("-1e3"), Just("18446744073709551615")];
     let leaf = prop_oneof![
@@ -79,11 +84,13 @@ proptest! {
     #[test]
     fn evaluation_is_total_deterministic_and_consistent(args in any_args(), bits in 0u16..256, counts in 0u64..6) {
         let (bundle, again) = (everything(), everything());
+        let held = roles();
         let runtime = compile_runtime(b"rules: [{id: more, decision: deny, match: {}, condition: args.amount > 900}]", &bundle).unwrap();
         let situation = Situation {
             call_taint: TaintSource::ALL.into_iter().filter(|source| bits & (1 << (source.number() % 3)) != 0).collect(),
             run: RunFacts { calls: counts, denied: counts, egress: counts, sensitive_reads: counts },
-            approved: bits & 8 != 0,
+            granted: (bits & 8 != 0).then_some(Granted { votes: 2, roles: &held }),
+            replacing: bits & 128 != 0,
             leased: bits & 16 != 0,
             risk_milli: counts * 300,
             ..Situation::default()
@@ -105,6 +112,7 @@ proptest! {
             };
             prop_assert!(outcome.codes.iter().all(|code| band(*code)), "{:?}", outcome);
             prop_assert_eq!(outcome.approval.is_some(), outcome.verdict == Verdict::Escalate);
+            prop_assert!(!situation.replacing || outcome.verdict != Verdict::Compute);
             prop_assert_eq!(outcome.replacement.is_some(), outcome.verdict == Verdict::Compute);
             let lines = bundle.explain(&call, &situation, baseline, runtime);
             let last = format!("verdict: {} (", outcome.verdict);

@@ -19,6 +19,7 @@ fn input<'a>(args: &'a Object, taint: &'a [&'a str]) -> RegoInput<'a> {
             risk_tier: Some("high"),
         },
         subject: "agent:mailer",
+        chain: &["agent:planner"],
         environment: "prod",
         args,
         run: RegoRun { calls: 3, denied: 1, egress: 0, sensitive_reads: 0, mode: "normal" },

@@ -1,6 +1,8 @@
 //! Verdicts beyond allow and deny: escalation, compute, tried rules, layers, taint, obligations, and how votes combine.
 
-use assent_kernel::bundle::{ApprovalNeed, Call, CompiledBundle, Facts, Outcome, Situation, TaintSources, compile};
+use assent_kernel::bundle::{
+    ApprovalNeed, Call, CompiledBundle, Facts, Granted, Outcome, Situation, TaintSources, compile,
+};
 use assent_kernel::reason::ReasonCode::*;
 use assent_kernel::taint::TaintSource;
 use assent_kernel::value;
@@ -77,7 +79,8 @@ fn an_escalating_rule_asks_and_an_approval_lets_it_agree() {
     let need = outcome.approval.unwrap();
     assert_eq!(need.roles.iter().map(|role| &**role).collect::<Vec<_>>(), ["finance", "security"]);
     assert_eq!((need.required, need.expires_seconds, need.fields.len()), (2, 60, 1));
-    let approved = Situation { approved: true, ..Situation::default() };
+    let held = ["security".to_owned(), "finance".to_owned()];
+    let approved = Situation { granted: Some(Granted { votes: 2, roles: &held }), ..Situation::default() };
     let outcome = ask_with(&bundle(rules), "{}", &approved);
     assert_eq!((outcome.verdict, &outcome.codes[..]), (Verdict::Allow, &[AllowedRulesPassed, Approved][..]));
     assert_eq!(outcome.approval, None);

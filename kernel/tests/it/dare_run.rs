@@ -31,7 +31,7 @@ fn recorded() -> Archive {
     archive(|keeper| {
         for redacted in [Some(br#"{"updated": true}"#.to_vec()), None] {
             keeper.send(planner(), evaluate(full_call()));
-            let token = keeper.world.tokens.last().unwrap().clone();
+            let token = keeper.world.seen.tokens.last().unwrap().1.clone();
             keeper.send(planner(), CommandBody::Execution(Box::new(ExecutionCommand::Redeem(token.clone()))));
             let complete = Complete {
                 decision_id: token.decision_id,

@@ -12,17 +12,17 @@ use assent_kernel::taint::{TaintLabel, TaintSource};
 use assent_kernel::verdict::Verdict;
 use assent_ledger::ids::Time;
 
-const GRANTS: &str = include_str!("support/grants.yaml");
+pub(super) const GRANTS: &str = include_str!("support/grants.yaml");
 
-fn me() -> Caller {
+pub(super) fn me() -> Caller {
     agent("acme", Some("agent-1"))
 }
 
-fn other(subject: &str) -> Caller {
+pub(super) fn other(subject: &str) -> Caller {
     agent("acme", Some(subject))
 }
 
-fn activate_source(world: &mut World, source: &str) {
+pub(super) fn activate_source(world: &mut World, source: &str) {
     let offered = OfferedSource { tenant: tenant("acme"), source: source.as_bytes().to_vec() };
     world.must(admin("acme"), CommandBody::OfferBundle(offered));
     let (tenant, bundle_hash) = (tenant("acme"), bundle_hash(source.as_bytes()));
@@ -30,7 +30,7 @@ fn activate_source(world: &mut World, source: &str) {
 }
 
 /// Agents 1 to 3, and the bundle of this file.
-fn world(seed: u64) -> World {
+pub(super) fn world(seed: u64) -> World {
     let mut world = World::ready(seed);
     for subject in ["agent-2", "agent-3"] {
         world.must(admin("acme"), register("acme", subject));
@@ -40,7 +40,7 @@ fn world(seed: u64) -> World {
     world
 }
 
-fn terms(class: &str, actions: &[&str]) -> GrantTerms {
+pub(super) fn terms(class: &str, actions: &[&str]) -> GrantTerms {
     GrantTerms {
         environment: "prod".into(),
         run_id: None,
@@ -53,22 +53,22 @@ fn terms(class: &str, actions: &[&str]) -> GrantTerms {
     }
 }
 
-fn request(terms: GrantTerms) -> CommandBody {
+pub(super) fn request(terms: GrantTerms) -> CommandBody {
     CommandBody::Grant(Box::new(GrantCommand::Request { subject: None, terms }))
 }
 
-fn delegate(lease: Option<&str>, to: &str, terms: GrantTerms) -> CommandBody {
+pub(super) fn delegate(lease: Option<&str>, to: &str, terms: GrantTerms) -> CommandBody {
     let lease = lease.map(str::to_owned);
     CommandBody::Grant(Box::new(GrantCommand::Delegate { subject: None, lease, to: to.into(), terms }))
 }
 
-fn revoke(lease: &str) -> CommandBody {
+pub(super) fn revoke(lease: &str) -> CommandBody {
     let (lease, justification) = (lease.to_owned(), Vec::new());
     CommandBody::Grant(Box::new(GrantCommand::Revoke { tenant: tenant("acme"), subject: None, lease, justification }))
 }
 
 /// The lease, or the code that says why there is none.
-fn ask(world: &mut World, caller: Caller, body: CommandBody) -> Result<String, ReasonCode> {
+pub(super) fn ask(world: &mut World, caller: Caller, body: CommandBody) -> Result<String, ReasonCode> {
     match world.send(caller, body) {
         Answer::Ruled { verdict: Verdict::Allow, codes, details, .. } => {
             assert_eq!(codes, [CapabilityGranted]);
@@ -86,16 +86,16 @@ fn get(url: &str) -> Evaluate {
     call("http.get", &format!(r#"{{"url":"{url}"}}"#))
 }
 
-fn good() -> Evaluate {
+pub(super) fn good() -> Evaluate {
     get("https://api.example.com/v1")
 }
 
-fn behalf(evaluate: Evaluate, chain: &[&str]) -> Evaluate {
+pub(super) fn behalf(evaluate: Evaluate, chain: &[&str]) -> Evaluate {
     let on_behalf_of = chain.iter().map(|&subject| subject.to_owned()).collect();
     Evaluate { context: Box::new(CallContext { on_behalf_of, ..CallContext::default() }), ..evaluate }
 }
 
-fn code(world: &mut World, caller: Caller, call: Evaluate) -> ReasonCode {
+pub(super) fn code(world: &mut World, caller: Caller, call: Evaluate) -> ReasonCode {
     match world.send(caller, evaluate(call)) {
         Answer::Decided { verdict, codes, .. } => {
             assert_eq!(verdict == Verdict::Allow, codes[0].is_allow());

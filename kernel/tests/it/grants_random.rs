@@ -191,17 +191,23 @@ fn check(entries: &[Entry]) -> (usize, usize) {
     (spent, used.len())
 }
 
+/// A seeded ledger of leases, delegations, escalated calls and answers.
+pub fn grants_world(seed: u64, count: usize) -> World {
+    let mut world = prepared(seed);
+    let mut known = Known::default();
+    for _ in 0..count {
+        let command = random(&mut world, &known);
+        let answer = world.send_command(command);
+        learn(&mut known, &answer);
+    }
+    world
+}
+
 #[test]
 fn batches_and_snapshots_do_not_matter_and_nothing_is_spent_twice() {
     let (mut spent, mut used) = (0, 0);
     for seed in 1..=3 {
-        let mut world = prepared(seed);
-        let mut known = Known::default();
-        for _ in 0..400 {
-            let command = random(&mut world, &known);
-            let answer = world.send_command(command);
-            learn(&mut known, &answer);
-        }
+        let mut world = grants_world(seed, 400);
         let mut copy = World::new(seed);
         let mut rest = world.sent.as_slice();
         while !rest.is_empty() {

@@ -1,7 +1,7 @@
 //! Request ids: once is once, whatever comes in between, and what is forgotten is refused.
 
 use crate::support::*;
-use assent_kernel::command::{Command, RequestId};
+use assent_kernel::command::{Caller, Command, Evaluate, RequestId};
 use assent_kernel::machine::Answer;
 use assent_kernel::refusal::Refusal;
 use assent_kernel::state::{StateKey, StateRead};
@@ -9,7 +9,7 @@ use assent_ledger::ids::Time;
 
 const HOUR: u64 = 3_600 * SECOND;
 
-fn wide() -> assent_kernel::command::Caller {
+fn wide() -> Caller {
     agent("acme", Some("agent-1"))
 }
 
@@ -109,4 +109,23 @@ fn ids_outside_the_window_are_refused_never_decided_anew() {
     assert_eq!(world.send_command(future.clone()), Answer::Refused(Refusal::RequestIdInFuture));
     future.stamp.time = Time(future.stamp.time.0 + SECOND);
     assert!(matches!(world.send_command(future), Answer::Decided { .. }), "five minutes ahead is near enough");
+}
+
+#[test]
+fn a_retry_may_come_with_a_new_credential_and_not_with_a_mere_claim() {
+    let mut world = World::ready(9);
+    let stated = Evaluate { subject: Some("agent-1".into()), ..call("mail.send", GOOD_MAIL) };
+    let command = world.command(wide(), evaluate(stated));
+    let Answer::Decided { decision_id: first, .. } = world.send_command(command.clone()) else { panic!() };
+    let rotated = Caller { credential: "key-rotated".into(), ..wide() };
+    world.must(admin("acme"), credential_of(&rotated));
+    let retry = Command { caller: rotated, ..again(&mut world, &command) };
+    let answer = world.send_command(retry);
+    assert!(
+        matches!(&answer, Answer::Decided { replayed: true, decision_id, .. } if *decision_id == first),
+        "{answer:?}"
+    );
+    // The tenant's own credential may state the subject; it is not told what the subject was answered.
+    let claim = Command { caller: agent("acme", None), ..again(&mut world, &command) };
+    assert_eq!(world.send_command(claim), Answer::Refused(Refusal::RequestIdReused));
 }

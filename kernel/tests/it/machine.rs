@@ -37,11 +37,11 @@ fn run(commands: &[assent_kernel::command::Command], sizes: &[usize], snapshot_e
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn replicas_agree_however_batches_are_cut(seed: u64, sizes in proptest::collection::vec(1usize..40, 1..6)) {
-        let commands = random_world(seed, 140).sent;
+        let commands = random_world(seed, 160).sent;
         let one_by_one = run(&commands, &[1], 0);
         prop_assert_eq!(&one_by_one, &run(&commands, &[1], 0), "the same twice");
         prop_assert_eq!(&one_by_one, &run(&commands, &sizes, 0), "other batches");
@@ -51,7 +51,7 @@ proptest! {
 
     #[test]
     fn every_leaf_chains_parses_and_types(seed: u64) {
-        let mut world = random_world(seed, 140);
+        let mut world = random_world(seed, 240);
         let mut checker = ChainChecker::new(origin());
         for leaf in &world.leaves {
             let (view, _) = checker.check_leaf(leaf).unwrap();
@@ -77,7 +77,7 @@ proptest! {
     fn any_bytes_are_safe(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in any::<prop::sample::Index>(), seed: u64) {
         let _ = Batch::decode(&bytes);
         let _ = StateKey::decode(&bytes);
-        let mut world = random_world(seed, 30);
+        let mut world = random_world(seed, 60);
         let mut encoded = Batch { commands: world.sent.clone() }.encode();
         let at = at.index(encoded.len());
         encoded[at] ^= 1 + bytes.first().copied().unwrap_or(0) % 255;

@@ -54,15 +54,15 @@ fn world(seed: u64) -> World {
     world
 }
 
-fn me(subject: &str) -> Caller {
+pub(super) fn me(subject: &str) -> Caller {
     agent("acme", Some(subject))
 }
 
-fn act(namespace: &str) -> MemoryAct {
+pub(super) fn act(namespace: &str) -> MemoryAct {
     MemoryAct { environment: "prod".into(), namespace: namespace.into(), subject: None, run_id: None, trace_id: None }
 }
 
-fn write(namespace: &str, key: &str) -> MemoryWrite {
+pub(super) fn write(namespace: &str, key: &str) -> MemoryWrite {
     MemoryWrite {
         act: act(namespace),
         key: key.into(),
@@ -75,12 +75,12 @@ fn write(namespace: &str, key: &str) -> MemoryWrite {
     }
 }
 
-fn read(namespace: &str, key: &str) -> MemoryCommand {
+pub(super) fn read(namespace: &str, key: &str) -> MemoryCommand {
     let target = MemoryTarget::Key(key.into());
     MemoryCommand::Read(Box::new(MemoryRead { act: act(namespace), target, clearance: None }))
 }
 
-fn kept(write: MemoryWrite) -> MemoryCommand {
+pub(super) fn kept(write: MemoryWrite) -> MemoryCommand {
     MemoryCommand::Write(Box::new(write))
 }
 
@@ -89,12 +89,12 @@ fn web(origin: &str) -> TaintLabel {
 }
 
 /// What was enforced, the first code, and the details by name.
-struct Ruled {
-    seq: Seq,
-    event_id: String,
-    verdict: Verdict,
-    code: ReasonCode,
-    details: Vec<(String, String)>,
+pub(super) struct Ruled {
+    pub(super) seq: Seq,
+    pub(super) event_id: String,
+    pub(super) verdict: Verdict,
+    pub(super) code: ReasonCode,
+    pub(super) details: Vec<(String, String)>,
 }
 
 impl Ruled {
@@ -103,7 +103,7 @@ impl Ruled {
     }
 }
 
-fn ask(world: &mut World, caller: Caller, asked: MemoryCommand) -> Ruled {
+pub(super) fn ask(world: &mut World, caller: Caller, asked: MemoryCommand) -> Ruled {
     match world.send(caller, CommandBody::Memory(Box::new(asked))) {
         Answer::Ruled { seq, event_id, verdict, codes, details, .. } => {
             Ruled { seq, event_id, verdict, code: codes[0], details }
@@ -112,7 +112,7 @@ fn ask(world: &mut World, caller: Caller, asked: MemoryCommand) -> Ruled {
     }
 }
 
-fn code(world: &mut World, subject: &str, asked: MemoryCommand) -> ReasonCode {
+pub(super) fn code(world: &mut World, subject: &str, asked: MemoryCommand) -> ReasonCode {
     let ruled = ask(world, me(subject), asked);
     assert_eq!(ruled.verdict == Verdict::Allow, ruled.code.is_allow());
     ruled.code
@@ -135,7 +135,7 @@ fn judged(world: &mut World, body: CommandBody) {
     assert!(matches!(answer, Answer::Ruled { verdict: Verdict::Allow, .. }), "{answer:?}");
 }
 
-fn implicit_run(world: &World, subject: &str) -> RunRecord {
+pub(super) fn implicit_run(world: &World, subject: &str) -> RunRecord {
     let key = StateKey::ImplicitRun(tenant("acme"), subject.to_owned());
     let Some(Record::ImplicitRun(known)) = world.state.get(&key).as_deref().cloned() else { panic!("no run") };
     match world.state.get(&StateKey::Run(tenant("acme"), known.run_id)).as_deref() {
@@ -232,13 +232,22 @@ fn a_poisoned_entry_is_not_read_until_an_admin_clears_it() {
     assert_eq!(code(&mut world, "agent-1", kept(write("notes", "todo"))), MemoryAllowed);
     let ruled = ask(&mut world, me("agent-2"), kept(poison));
     assert_eq!((ruled.code, ruled.detail("quarantined")), (MemoryAllowed, Some("true")));
-    assert_eq!(code(&mut world, "agent-1", read("notes", "todo")), MemoryQuarantined);
-    // Neither writing it over nor dropping it first washes it clean.
-    assert_eq!(code(&mut world, "agent-1", kept(write("notes", "todo"))), MemoryQuarantined);
-    let drop = MemoryCommand::Forget { act: act("notes"), key: "todo".into() };
+    // What was there is still there and still clean; what was written waits aside, and nothing takes its place unseen.
+    let before = ask(&mut world, me("agent-1"), read("notes", "todo"));
+    assert_eq!((before.code, before.detail("version")), (MemoryAllowed, Some("1")));
+    assert!(!implicit_run(&world, "agent-1").taint.has(TaintSource::Web));
+    let again = MemoryWrite { labels: vec![web("evil.example")], ..write("notes", "todo") };
+    assert_eq!(code(&mut world, "agent-2", kept(again)), MemoryQuarantined);
+    assert_eq!(code(&mut world, "agent-1", kept(write("notes", "todo"))), MemoryAllowed);
+    // Where nothing was there, there is nothing to read until then.
+    let fresh = MemoryWrite { labels: vec![web("evil.example")], ..write("notes", "fresh") };
+    assert_eq!(ask(&mut world, me("agent-2"), kept(fresh)).detail("quarantined"), Some("true"));
+    assert_eq!(code(&mut world, "agent-1", read("notes", "fresh")), MemoryQuarantined);
+    let drop = MemoryCommand::Forget { act: act("notes"), key: "fresh".into() };
     assert_eq!(code(&mut world, "agent-1", drop), MemoryQuarantined);
     judged(&mut world, quarantine("notes", "todo", false));
-    assert_eq!(code(&mut world, "agent-1", read("notes", "todo")), MemoryAllowed);
+    let cleared = ask(&mut world, me("agent-1"), read("notes", "todo"));
+    assert_eq!((cleared.code, cleared.detail("version")), (MemoryAllowed, Some("3")));
     let run = implicit_run(&world, "agent-1");
     assert!(run.taint.has(TaintSource::Web), "cleared for reading, and still from where it is from");
     // The taint goes on from here: what the reader writes is tainted.
@@ -249,6 +258,30 @@ fn a_poisoned_entry_is_not_read_until_an_admin_clears_it() {
     judged(&mut world, quarantine("notes", "never-written", true));
     assert_eq!(code(&mut world, "agent-1", read("notes", "never-written")), MemoryQuarantined);
     assert_eq!(world.refused(me("agent-1"), quarantine("notes", "x", true)).number(), 30);
+}
+
+#[test]
+fn what_waits_aside_and_expires_takes_the_place_of_nothing() {
+    let mut world = world(14);
+    let poison =
+        |key: &str| MemoryWrite { labels: vec![web("evil.example")], ttl_seconds: Some(60), ..write("notes", key) };
+    for key in ["todo", "marked"] {
+        assert_eq!(code(&mut world, "agent-1", kept(write("notes", key))), MemoryAllowed);
+        assert_eq!(ask(&mut world, me("agent-2"), kept(poison(key))).detail("quarantined"), Some("true"));
+    }
+    assert_eq!(code(&mut world, "agent-2", kept(poison("todo"))), MemoryQuarantined);
+    judged(&mut world, quarantine("notes", "marked", true));
+    world.clock += 61 * SECOND;
+    // Nobody has swept it yet, and still there is nothing to let through.
+    assert_eq!(world.refused(admin("acme"), quarantine("notes", "todo", false)), Refusal::Unchanged);
+    judged(&mut world, quarantine("notes", "marked", false));
+    for key in ["todo", "marked"] {
+        let found = ask(&mut world, me("agent-1"), read("notes", key));
+        assert_eq!((found.code, found.detail("version")), (MemoryAllowed, Some("1")), "{key}");
+    }
+    assert!(!implicit_run(&world, "agent-1").taint.has(TaintSource::Web));
+    // Another one may wait in its place.
+    assert_eq!(ask(&mut world, me("agent-2"), kept(poison("todo"))).detail("quarantined"), Some("true"));
 }
 
 #[test]

@@ -20,15 +20,15 @@ const A: &str = "agent-1";
 const B: &str = "agent-2";
 const C: &str = "agent-3";
 
-fn seed_of(subject: &str) -> SecretKey {
+pub(super) fn seed_of(subject: &str) -> SecretKey {
     SecretKey::from_seed(&sha256(&[b"message key of ", subject.as_bytes()]).0)
 }
 
-fn message(command: MessageCommand) -> CommandBody {
+pub(super) fn message(command: MessageCommand) -> CommandBody {
     CommandBody::Message(Box::new(command))
 }
 
-fn new_key(subject: &str, key_id: &str, key: &SecretKey) -> NewAgentKey {
+pub(super) fn new_key(subject: &str, key_id: &str, key: &SecretKey) -> NewAgentKey {
     NewAgentKey {
         tenant: tenant("acme"),
         subject: subject.into(),
@@ -57,7 +57,7 @@ fn me(subject: &str) -> Caller {
     agent("acme", Some(subject))
 }
 
-fn run_of(subject: &str) -> String {
+pub(super) fn run_of(subject: &str) -> String {
     format!("run-of-{subject}")
 }
 
@@ -101,7 +101,13 @@ fn send(world: &mut World, caller: Caller, asked: AgentMessage) -> ReasonCode {
     code
 }
 
-fn signed(world: &mut World, from: &str, to: &str, nonce: &str, change: impl Fn(&mut AgentMessage)) -> ReasonCode {
+pub(super) fn signed(
+    world: &mut World,
+    from: &str,
+    to: &str,
+    nonce: &str,
+    change: impl Fn(&mut AgentMessage),
+) -> ReasonCode {
     let mut asked = unsigned(world, from, to, nonce);
     change(&mut asked);
     let asked = sign(asked, &seed_of(from));
@@ -122,7 +128,7 @@ fn inbox(world: &World, subject: &str) -> SubjectStateRecord {
     }
 }
 
-fn web(origin: &str) -> TaintLabel {
+pub(super) fn web(origin: &str) -> TaintLabel {
     TaintLabel { source: TaintSource::Web, origin: origin.into(), confidence_milli: 900, propagated_from: None }
 }
 
@@ -252,10 +258,15 @@ fn taint_travels_with_messages_and_over_relays() {
     assert_eq!(signed(&mut world, B, C, "second", |m| m.run_id = None), MessageAccepted);
     let third = inbox(&world, C);
     assert_eq!((third.inbox[0].label.origin.as_str(), third.generation), ("evil.example", 2));
-    // Into a named run, and nowhere else.
-    assert_eq!(signed(&mut world, A, C, "third", |m| m.recipient_run = Some(run_of(C))), MessageAccepted);
+    // Into a named run at once. Naming one keeps it from no other in which the recipient may read it.
+    let named = |m: &mut AgentMessage| {
+        m.recipient_run = Some(run_of(C));
+        m.taint.push(web("third.example"));
+    };
+    assert_eq!(signed(&mut world, A, C, "third", named), MessageAccepted);
     let taken = run(&world, &run_of(C));
     assert!(taken.taint.has(TaintSource::Web) && taken.generation == 1);
+    assert!(inbox(&world, C).inbox.iter().any(|item| item.label.origin == "third.example"));
     // A denied message carries nothing.
     let before = inbox(&world, B);
     assert_eq!(signed(&mut world, A, B, "denied", |m| m.protocol = "9".into()), ProtocolUnsupported);

@@ -94,6 +94,8 @@ fn structural_steps_are_final_and_come_in_their_order() {
         (tier, "note.write", "{}", EnvelopeMismatch),
         (policy, "note.read", "{}", EnvelopeMismatch),
         (schema.clone(), "pinned", "{}", ToolPinMismatch),
+        // How a pinned tool is listed now has to be said.
+        (plain(), "pinned", "{}", ToolPinMismatch),
     ] {
         for mut world in [world(), observing()] {
             let decision = decide(&mut world, with(context.clone(), tool, inputs));
@@ -103,6 +105,8 @@ fn structural_steps_are_final_and_come_in_their_order() {
     }
     let allowed = decide(&mut world(), with(schema, "note.read", "{}"));
     assert_eq!(allowed.verdict, Verdict::Allow, "a tool without a pin has nothing to differ from");
+    let pinned = claimed(ClaimedTool { tool_schema: Some(Hash([0xab; 32])), ..ClaimedTool::default() });
+    assert_eq!(decide(&mut world(), with(pinned, "pinned", "{}")).verdict, Verdict::Allow);
 }
 
 #[test]

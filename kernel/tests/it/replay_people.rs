@@ -1,16 +1,18 @@
 //! Calls that wait for people, and leases: decided again without a difference, and the answers in DARE's terms.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use crate::support::archive::{Archive, Keeper, archive, valid};
 use crate::support::{admin, agent, call, credential_of, evaluate, register, tenant};
-use assent_kernel::bundle::bundle_hash;
+use assent_kernel::bundle::{bundle_hash, compile};
 use assent_kernel::command::{
     ApprovalAction, ApprovalCommand, Caller, CommandBody, GrantCommand, GrantTerms, OfferedSource, Role,
 };
 use assent_kernel::dare::hitl_decision_record;
 use assent_kernel::event::EventBody;
-use assent_kernel::replay::{Finding, Found, Summary, Why, replay};
+use assent_kernel::replay::{Finding, Flip, Found, Selection, Summary, WhatIf, Why, replay};
+use assent_kernel::verdict::Verdict;
 use serde_json::json;
 
 const PEOPLE: &str = r"
@@ -160,4 +162,36 @@ fn an_answer_fits_its_schema() {
     archive.erased.extend(answers[0].entry.payloads.iter().map(|payload| payload.commitment));
     let record = valid("hitl-decision-record", &hitl_decision_record(&answers[0], &archive).unwrap().to_text());
     assert_eq!(record["assent"]["erased"], json!(["decision.justification"]));
+}
+
+fn asked_under(archive: &Archive, bundle: &str) -> (u64, Vec<Flip>) {
+    let what_if = WhatIf {
+        hash: bundle_hash(bundle.as_bytes()),
+        bundle: Arc::new(compile(bundle.as_bytes()).unwrap()),
+        selection: Selection::default(),
+    };
+    let mut flips = Vec::new();
+    let entries = archive.entries.iter().cloned().map(Ok::<_, Infallible>);
+    let summary = what_if.run(entries, archive, |flip| flips.push(flip)).unwrap();
+    assert_eq!(summary.not_replayable, 0);
+    (summary.asked, flips)
+}
+
+#[test]
+fn what_if_asks_what_people_agreed_to_with_their_agreement_given() {
+    let archive = recorded();
+    // Four payments that waited, two of them decided anew, and four deployments.
+    let (asked, flips) = asked_under(&archive, PEOPLE);
+    assert_eq!((asked, flips), (10, Vec::new()));
+    // The same policy in other bytes: what people were asked under it does not count less.
+    let (asked, flips) = asked_under(&archive, &PEOPLE.replace("version: 1", "version: 2"));
+    assert_eq!((asked, flips), (10, Vec::new()));
+    // A ceiling below the amount that was agreed to, and above the one that a person had put in its place.
+    let ceiling =
+        "rules:\n  - {id: ceiling, priority: 0, match: {tool: pay, parameters: {amount: {min: 51}}}, decision: deny}\n";
+    let (_, flips) = asked_under(&archive, &PEOPLE.replace("rules:\n", ceiling));
+    let turned: Vec<_> = flips.iter().map(|flip| (flip.recorded.verdict, flip.computed.verdict)).collect();
+    let (allow, deny, escalate) = (Verdict::Allow, Verdict::Deny, Verdict::Escalate);
+    assert_eq!(turned, [(escalate, deny), (allow, deny), (escalate, deny), (escalate, deny), (escalate, deny)]);
+    assert!(flips.iter().all(|flip| flip.computed.rules.first().is_some_and(|rule| rule == "ceiling")), "{flips:?}");
 }

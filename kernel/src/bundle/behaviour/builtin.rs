@@ -67,8 +67,9 @@ fn escalations() -> Vec<(String, Steps)> {
     rules
 }
 
+/// What may carry instructions of strangers, the same as for leases and memory.
 fn strangers() -> TaintSources {
-    [TaintSource::Web, TaintSource::Rag, TaintSource::Email].into_iter().collect()
+    TaintSource::ALL.into_iter().filter(|source| source.is_untrusted()).collect()
 }
 
 fn of_class(names: &[&str]) -> Matcher {

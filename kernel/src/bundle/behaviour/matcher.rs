@@ -8,16 +8,74 @@ use crate::bundle::fields::{Fields, boolean, count, names, one_of, one_or_many};
 use crate::bundle::sensitivity::Sensitivity;
 use crate::bundle::source::Node;
 use crate::bundle::tool::Tool;
+use crate::state::keys::ALL_ACTIONS;
 use crate::taint::TaintSource;
 
 /// Most names in one list.
 const NAMES_MAX: usize = 64;
 
-/// A call as behaviour rules see it, before it has happened.
+/// What happens: a call, or something else that a run does.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// A call of this tool.
+    Call(&'a Tool),
+    /// A request for a capability, or for passing one on.
+    Request {
+        /// The class of tools.
+        class: &'a str,
+        /// The actions; `*` stands for every one.
+        actions: &'a [String],
+    },
+    /// An access to memory: class `memory`, with the operation's name as its action.
+    Memory {
+        /// The operation.
+        action: &'static str,
+        /// Whether it only reads.
+        reads: bool,
+    },
+}
+
+impl What<'_> {
+    fn class(&self) -> &str {
+        match self {
+            What::Call(tool) => tool.class(),
+            What::Request { class, .. } => class,
+            What::Memory { .. } => "memory",
+        }
+    }
+
+    /// Its name as a tool; nothing else has one.
+    fn tool(&self) -> Option<&str> {
+        if let What::Call(tool) = self { Some(tool.name()) } else { None }
+    }
+
+    fn has_one_of(&self, asked: &[Arc<str>]) -> bool {
+        let named = |action: &str| asked.iter().any(|name| **name == *action);
+        match self {
+            What::Call(tool) => tool.actions().any(named),
+            What::Request { actions, .. } => actions.iter().any(|action| action == ALL_ACTIONS || named(action)),
+            What::Memory { action, .. } => named(action),
+        }
+    }
+
+    const fn category(&self) -> Option<&'static str> {
+        match self {
+            What::Call(tool) => tool.category(),
+            What::Request { .. } => None,
+            What::Memory { reads, .. } => Some(if *reads { "read" } else { "reversible_write" }),
+        }
+    }
+
+    fn is_egress(&self) -> bool {
+        matches!(self, What::Call(tool) if tool.is_egress())
+    }
+}
+
+/// What a run is about to do as behaviour rules see it, before it has happened.
 #[derive(Debug, Clone, Copy)]
 pub struct Happening<'a> {
-    /// The tool.
-    pub tool: &'a Tool,
+    /// What it is.
+    pub what: What<'a>,
     /// Sources of the run and of the call's own arguments.
     pub taint: TaintSources,
     /// How sensitive what it touches is.
@@ -31,7 +89,7 @@ pub struct Happening<'a> {
 impl Happening<'_> {
     /// Whether it attempts to read something sensitive: whatever does not say that it writes.
     pub fn is_sensitive_read(&self) -> bool {
-        self.sensitivity.is_sensitive() && matches!(self.tool.category(), None | Some("read"))
+        self.sensitivity.is_sensitive() && matches!(self.what.category(), None | Some("read"))
     }
 
     /// Whether it touches a secret.
@@ -62,19 +120,19 @@ impl Matcher {
     }
 
     pub(super) fn holds(&self, happening: &Happening<'_>) -> bool {
-        let tool = happening.tool;
+        let what = &happening.what;
         let listed = |names: &Option<Vec<Arc<str>>>, name: &str| {
             names.as_ref().is_none_or(|names| names.iter().any(|known| **known == *name))
         };
         let is = |asked: Option<bool>, found: bool| asked.is_none_or(|asked| asked == found);
         self.taint.is_none_or(|sources| sources.meets(happening.taint))
-            && listed(&self.classes, tool.class())
-            && self.actions.as_ref().is_none_or(|asked| tool.actions().any(|of| asked.iter().any(|name| **name == *of)))
-            && listed(&self.tools, tool.name())
-            && self.categories.as_ref().is_none_or(|asked| tool.category().is_some_and(|of| asked.contains(&of)))
+            && listed(&self.classes, what.class())
+            && self.actions.as_ref().is_none_or(|asked| what.has_one_of(asked))
+            && (self.tools.is_none() || what.tool().is_some_and(|name| listed(&self.tools, name)))
+            && self.categories.as_ref().is_none_or(|asked| what.category().is_some_and(|of| asked.contains(&of)))
             && is(self.sensitive_read, happening.is_sensitive_read())
             && is(self.secret_access, happening.is_secret_access())
-            && is(self.egress, tool.is_egress())
+            && is(self.egress, what.is_egress())
             && is(self.capability_denied, happening.capability_denied)
             && self.longer_than.is_none_or(|length| happening.longest_argument > length)
     }

@@ -183,7 +183,7 @@ fn type_of_name(name: Name, bound: &[Type]) -> Type {
         Name::Args => Type::Map,
         Name::Tool | Name::Class | Name::Action | Name::Category | Name::RiskTier | Name::Subject => Type::Text,
         Name::Environment | Name::RunMode => Type::Text,
-        Name::Actions | Name::Taint | Name::Labels => Type::Texts,
+        Name::Actions | Name::Chain | Name::Taint | Name::Labels => Type::Texts,
         Name::Time | Name::RiskMilli => Type::Number,
         Name::RunCalls | Name::RunDenied | Name::RunEgress | Name::RunSensitiveReads => Type::Number,
         Name::Bound(place) => {

@@ -13,6 +13,8 @@ use crate::value::{Number, Object, Value};
 
 /// Bytes of a text that count as one step.
 const BYTES_PER_STEP: usize = 256;
+/// Bytes of a text that count as one step when a pattern is looked for in it.
+const PATTERN_BYTES_PER_STEP: usize = 16;
 
 /// A value while a condition is evaluated.
 #[derive(Debug, Clone)]
@@ -59,6 +61,12 @@ impl<'a> Evaluation<'a> {
                 Err(ReasonCode::PolicyBudget)
             }
         }
+    }
+
+    /// A copy, paid for.
+    fn copied(&self, value: &Val<'a>) -> Answer<Val<'a>> {
+        self.spend(copy_weight(value))?;
+        Ok(value.clone())
     }
 
     fn spend_text(&self, text: &str) -> Answer<()> {
@@ -124,7 +132,13 @@ impl<'a> Evaluation<'a> {
                 Val::Bool(self.is_in(&item, &list)?)
             }
             Kind::Arithmetic(operator, a, b) => self.arithmetic(*operator, a, b)?,
-            Kind::Size(inner) => Val::Number(Cow::Owned(size(&self.value(inner)?)?)),
+            Kind::Size(inner) => {
+                let value = self.value(inner)?;
+                if let Val::Text(text) = &value {
+                    self.spend_text(text)?;
+                }
+                Val::Number(Cow::Owned(size(&value)?))
+            }
             Kind::LowerAscii(inner) => Val::Text(Cow::Owned(self.text(inner)?.to_ascii_lowercase())),
             Kind::TextTest(test, text, part) => {
                 let (text, part) = (self.text(text)?, self.text(part)?);
@@ -139,6 +153,7 @@ impl<'a> Evaluation<'a> {
                 if text.len() > PATTERN_INPUT_BYTES_MAX {
                     return Err(ODD);
                 }
+                self.spend(text.len() / PATTERN_BYTES_PER_STEP)?;
                 Val::Bool(regex.is_match(&text))
             }
             Kind::Quantified(quantifier, list, body) => Val::Bool(self.quantified(*quantifier, list, body)?),
@@ -159,6 +174,9 @@ impl<'a> Evaluation<'a> {
             Name::Category => Val::Text(Cow::Borrowed(tool.category().unwrap_or_default())),
             Name::RiskTier => Val::Text(Cow::Borrowed(tool.risk_tier().unwrap_or_default())),
             Name::Subject => Val::Text(Cow::Borrowed(self.call.subject)),
+            Name::Chain => {
+                Val::List(situation.chain.iter().map(|subject| Val::Text(Cow::Borrowed(subject.as_str()))).collect())
+            }
             Name::Environment => Val::Text(Cow::Borrowed(situation.environment)),
             Name::Taint => {
                 let sources = situation.call_taint.union(situation.run_taint);
@@ -175,8 +193,8 @@ impl<'a> Evaluation<'a> {
                 Val::List(situation.labels.iter().map(|label| Val::Text(Cow::Borrowed(label.as_str()))).collect())
             }
             Name::Bound(place) => {
-                let bound = usize::try_from(place).ok().and_then(|place| self.bound.get(place));
-                bound.cloned().ok_or(ODD)?
+                let bound = usize::try_from(place).ok().and_then(|place| self.bound.get(place)).ok_or(ODD)?;
+                self.copied(bound)?
             }
         })
     }
@@ -185,9 +203,12 @@ impl<'a> Evaluation<'a> {
         let (on, index) = (self.value(on)?, self.value(index)?);
         let place = |number: &Number| number.text().parse::<usize>().map_err(|_| ODD);
         match (on, index) {
-            (Val::Map(object), Val::Text(name)) => Ok(of_value(object.get(&name).ok_or(ODD)?)),
+            (Val::Map(object), Val::Text(name)) => {
+                self.spend_text(&name)?;
+                Ok(of_value(object.get(&name).ok_or(ODD)?))
+            }
             (Val::Array(elements), Val::Number(number)) => Ok(of_value(elements.get(place(&number)?).ok_or(ODD)?)),
-            (Val::List(items), Val::Number(number)) => items.get(place(&number)?).cloned().ok_or(ODD),
+            (Val::List(items), Val::Number(number)) => self.copied(items.get(place(&number)?).ok_or(ODD)?),
             _ => Err(ODD),
         }
     }
@@ -235,8 +256,16 @@ impl<'a> Evaluation<'a> {
                 a == b
             }
             (Val::List(_) | Val::Array(_), Val::List(_) | Val::Array(_)) => {
-                let (a, b) = (items(a), items(b));
-                a.len() == b.len() && a.iter().zip(&b).try_fold(true, |all, (a, b)| Ok(all && self.equal(a, b)?))?
+                let (Some(a), Some(b)) = (Items::of(a), Items::of(b)) else { return Err(ODD) };
+                if a.len() != b.len() {
+                    return Ok(false);
+                }
+                for (a, b) in a.iter().zip(b.iter()) {
+                    if !self.equal(&a, &b)? {
+                        return Ok(false);
+                    }
+                }
+                true
             }
             _ => return Err(ODD),
         })
@@ -244,11 +273,19 @@ impl<'a> Evaluation<'a> {
 
     fn is_in(&self, item: &Val<'a>, list: &Val<'a>) -> Answer<bool> {
         match (item, list) {
-            (Val::Text(name), Val::Map(object)) => Ok(object.get(name).is_some()),
-            (_, Val::List(_) | Val::Array(_)) => {
-                items(list).iter().try_fold(false, |any, element| Ok(any || self.equal(item, element)?))
+            (Val::Text(name), Val::Map(object)) => {
+                self.spend_text(name)?;
+                Ok(object.get(name).is_some())
             }
-            _ => Err(ODD),
+            _ => {
+                // Each element is paid for when it is looked at, and none is looked at after the first that is equal.
+                for element in Items::of(list).ok_or(ODD)?.iter() {
+                    if self.equal(item, &element)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -272,13 +309,11 @@ impl<'a> Evaluation<'a> {
 
     fn quantified(&mut self, quantifier: Quantifier, list: &'a Expr, body: &'a Expr) -> Answer<bool> {
         let list = self.value(list)?;
-        if !matches!(list, Val::List(_) | Val::Array(_)) {
-            return Err(ODD);
-        }
+        let elements = Items::of(&list).ok_or(ODD)?;
         let mut held = 0usize;
-        let elements = items(&list);
-        for element in &elements {
-            self.bound.push(element.clone());
+        for element in elements.iter() {
+            let element = self.copied(&element)?;
+            self.bound.push(element);
             let holds = self.boolean(body);
             self.bound.pop();
             held += usize::from(holds?);
@@ -302,12 +337,36 @@ fn of_value(value: &Value) -> Val<'_> {
     }
 }
 
-/// The elements of a list, in their order.
-fn items<'a>(list: &Val<'a>) -> Vec<Val<'a>> {
-    match list {
-        Val::List(items) => items.clone(),
-        Val::Array(elements) => elements.iter().map(of_value).collect(),
-        _ => Vec::new(),
+/// The elements of a list, where they are.
+enum Items<'l, 'a> {
+    Written(&'l [Val<'a>]),
+    Given(&'a [Value]),
+}
+
+impl<'l, 'a> Items<'l, 'a> {
+    /// The elements of a value, if it is a list.
+    fn of(value: &'l Val<'a>) -> Option<Items<'l, 'a>> {
+        match value {
+            Val::List(items) => Some(Items::Written(items)),
+            Val::Array(elements) => Some(Items::Given(elements)),
+            _ => None,
+        }
+    }
+
+    const fn len(&self) -> usize {
+        match self {
+            Items::Written(items) => items.len(),
+            Items::Given(elements) => elements.len(),
+        }
+    }
+
+    /// The elements in their order; none of those that the arguments hold is copied.
+    fn iter(&self) -> impl Iterator<Item = Cow<'l, Val<'a>>> {
+        let (written, given) = match self {
+            Items::Written(items) => (*items, &[][..]),
+            Items::Given(elements) => (&[][..], *elements),
+        };
+        written.iter().map(Cow::Borrowed).chain(given.iter().map(|element| Cow::Owned(of_value(element))))
     }
 }
 
@@ -321,6 +380,15 @@ fn size(value: &Val<'_>) -> Answer<Number> {
         Val::Null | Val::Bool(_) | Val::Number(_) => return Err(ODD),
     };
     Ok(Number::from_u64(u64::try_from(size).unwrap_or(u64::MAX)))
+}
+
+/// How many steps copying a value takes: what the arguments hold is not copied.
+fn copy_weight(value: &Val<'_>) -> usize {
+    match value {
+        Val::Text(Cow::Owned(text)) => text.len() / BYTES_PER_STEP,
+        Val::List(items) => items.iter().map(|item| 1 + copy_weight(item)).sum(),
+        _ => 0,
+    }
 }
 
 /// How many steps comparing a value takes at most.

@@ -50,6 +50,7 @@ enum Name {
     Category,
     RiskTier,
     Subject,
+    Chain,
     Environment,
     Taint,
     Time,

@@ -335,6 +335,7 @@ fn resolve(name: &str, member: Option<&str>) -> Option<Name> {
         ("category", None) => Name::Category,
         ("risk_tier", None) => Name::RiskTier,
         ("subject", None) => Name::Subject,
+        ("chain", None) => Name::Chain,
         ("environment", None) => Name::Environment,
         ("taint", None) => Name::Taint,
         ("time", None) => Name::Time,

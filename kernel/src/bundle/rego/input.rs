@@ -14,6 +14,8 @@ pub struct RegoInput<'a> {
     pub tool: RegoTool<'a>,
     /// `input.subject`: the authenticated subject.
     pub subject: &'a str,
+    /// `input.chain`: on whose behalf, from the nearest to the origin.
+    pub chain: &'a [&'a str],
     /// `input.environment`.
     pub environment: &'a str,
     /// `input.args`: the arguments, having passed the tool's schema.
@@ -77,6 +79,7 @@ pub(super) fn document(input: &RegoInput<'_>) -> Option<Rego> {
     let RegoInput { tool, run, .. } = input;
     Some(object([
         ("args", convert::object_to_rego(input.args)?),
+        ("chain", texts(input.chain)),
         ("context", object([("labels", texts(input.labels)), ("risk_milli", Rego::from(input.risk_milli))])),
         ("environment", Rego::from(input.environment)),
         (

@@ -41,6 +41,8 @@ pub struct RegoPolicy {
     entry: Arc<str>,
     data: Rego,
     data_nodes: u64,
+    /// The own kinds of obligations that the policy may make; other own kinds could carry arguments into a leaf.
+    kinds: Arc<[Arc<str>]>,
 }
 
 impl fmt::Debug for RegoPolicy {
@@ -81,7 +83,13 @@ impl RegoPolicy {
         match program(entry, modules, &data) {
             Ok(program) => {
                 let data_nodes = fuel::size(&data, u64::MAX).unwrap_or(u64::MAX);
-                Ok(RegoPolicy { program: Arc::new(program), entry: entry.into(), data, data_nodes })
+                Ok(RegoPolicy {
+                    program: Arc::new(program),
+                    entry: entry.into(),
+                    data,
+                    data_nodes,
+                    kinds: Arc::new([]),
+                })
             }
             Err(error) => Err(vec![error]),
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{ENTRYPOINT, RegoDecision, RegoInput, RegoPolicy, RegoRun, RegoTool, RegoVote, limits};
 use crate::bundle::combine::Votes;
 use crate::bundle::error::{BundleErrorKind, Diagnostics, Position};
-use crate::bundle::fields::{Fields, literal, text, wrong_type};
+use crate::bundle::fields::{Fields, list, literal, text, wrong_type};
+use crate::bundle::limits::{OBLIGATION_BYTES_MAX, OBLIGATION_PARAMS_MAX, OBLIGATIONS_MAX};
+use crate::bundle::obligation::{params_bytes, read_kind};
 use crate::bundle::source::{Node, NodeKind};
 use crate::bundle::{Call, CompiledBundle, Facts, Obligation, Replacement};
 use crate::reason::ReasonCode;
@@ -27,22 +29,25 @@ pub(in crate::bundle) fn read(node: Option<&Node>, files: &Files, d: &mut Diagno
     let mut entry = ENTRYPOINT;
     let mut modules: Vec<(&str, &str)> = files.modules.iter().map(|(file, text)| (&**file, &**text)).collect();
     let mut data = files.data.clone();
+    let mut kinds: Vec<Arc<str>> = Vec::new();
     if let Some(node) = node {
         at = node.at;
-        let fields = Fields::open(node, "rego", &["entrypoint", "modules", "data"], &[], d)?;
+        let fields = Fields::open(node, "rego", &["entrypoint", "modules", "data", "obligations"], &[], d)?;
         if let Some(node) = fields.get("entrypoint") {
             entry = text(node, "entrypoint", d)?;
         }
         if let Some(node) = fields.get("data") {
             data = read_data(node, data, d);
         }
+        let own = fields.get("obligations").map_or(&[][..], |node| list(node, "obligations", OBLIGATIONS_MAX, d));
+        kinds.extend(own.iter().filter_map(|item| read_kind(item, d)));
         let items = fields.items("modules", limits::MODULES_MAX, d);
         modules.extend(items.iter().filter_map(|item| read_module(item, d)));
     } else if modules.is_empty() {
         return None;
     }
     match RegoPolicy::compile_at(entry, &modules, data.as_ref()) {
-        Ok(policy) => Some(policy),
+        Ok(policy) => Some(RegoPolicy { kinds: kinds.into(), ..policy }),
         Err(errors) => {
             for error in errors {
                 let place = format!("{}:{}:{}: {}", error.file, error.line, error.column, error.message);
@@ -90,6 +95,7 @@ impl CompiledBundle {
         let situation = facts.situation();
         let actions: Vec<&str> = call.tool.actions().collect();
         let taint: Vec<&str> = situation.call_taint.union(situation.run_taint).iter().map(|s| s.name()).collect();
+        let chain: Vec<&str> = situation.chain.iter().map(String::as_str).collect();
         let labels: Vec<&str> = situation.labels.iter().map(String::as_str).collect();
         let input = RegoInput {
             tool: RegoTool {
@@ -100,6 +106,7 @@ impl CompiledBundle {
                 risk_tier: call.tool.risk_tier(),
             },
             subject: call.subject,
+            chain: &chain,
             environment: situation.environment,
             args: call.args,
             run: RegoRun {
@@ -124,18 +131,26 @@ impl CompiledBundle {
             RegoVote::Undefined => votes.deny(ReasonCode::RegoUndefined),
             RegoVote::Error => votes.deny(ReasonCode::PolicyError),
             RegoVote::BudgetExhausted => votes.deny(ReasonCode::PolicyBudget),
-            RegoVote::Vote(decision) => vote(decision, call, votes),
+            RegoVote::Vote(decision) => {
+                let kinds = self.rego.as_ref().map_or(&[][..], |policy| &policy.kinds);
+                vote(decision, kinds, call, votes);
+            }
         }
     }
 }
 
-fn vote(decision: RegoDecision, call: &Call<'_>, votes: &mut Votes<'_>) {
+fn vote(decision: RegoDecision, kinds: &[Arc<str>], call: &Call<'_>, votes: &mut Votes<'_>) {
+    // A kind gets into the leaf: one that was not written in the bundle could be made of arguments.
+    let known =
+        |kind: &str| Obligation::is_kind(kind) && (!Obligation::is_own(kind) || kinds.iter().any(|own| **own == *kind));
+    votes.explain(decision.reasons);
     for obligation in &decision.obligations {
-        match params(&obligation.params).filter(|_| Obligation::is_kind(&obligation.kind)) {
+        match params(&obligation.params).filter(|_| known(&obligation.kind)) {
             Some(params) => votes.oblige(Obligation {
                 kind: obligation.kind.as_str().into(),
                 required: obligation.required,
                 params,
+                made: true,
             }),
             None => votes.deny(ReasonCode::PolicyError),
         }
@@ -154,7 +169,7 @@ fn vote(decision: RegoDecision, call: &Call<'_>, votes: &mut Votes<'_>) {
             match Object::new(members).ok() {
                 Some(args) => {
                     let tool = compute.tool.as_deref().map(Arc::from);
-                    votes.compute(Replacement { tool, args }, call.args);
+                    votes.compute(Replacement { tool, args }, call);
                 }
                 None => votes.deny(ReasonCode::PolicyError),
             }
@@ -181,5 +196,5 @@ fn params(object: &Object) -> Option<Vec<(Arc<str>, Arc<str>)>> {
             out.push((name.into(), text));
         }
     }
-    (out.len() <= crate::bundle::limits::OBLIGATION_PARAMS_MAX).then_some(out)
+    (out.len() <= OBLIGATION_PARAMS_MAX && params_bytes(&out) <= OBLIGATION_BYTES_MAX).then_some(out)
 }

@@ -27,8 +27,8 @@ pub enum RegoVote {
 pub struct RegoDecision {
     /// The verdict.
     pub verdict: Verdict,
-    /// Free text by the policy, at most 16 of at most 256 bytes. It may repeat arguments: it belongs into a payload,
-    /// never into a leaf.
+    /// The policy's own words, at most 16 texts of at most 256 bytes. They may repeat arguments: they are recorded in a payload, never
+    /// in a leaf.
     pub reasons: Vec<String>,
     /// What has to be done with the call, at most 16.
     pub obligations: Vec<RegoObligation>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{TenantId, Time};
 
 use super::{approval, policy_hash};
 use crate::bundle::ApprovalNeed;
@@ -12,7 +12,7 @@ use crate::event::{ApprovalRequested, Event, EventBody, PolicyDecision};
 use crate::limits::{APPROVAL_ROLES_MAX, APPROVALS_PER_SUBJECT_MAX, APPROVERS_MAX};
 use crate::reason::ReasonCode;
 use crate::stamp::Purpose;
-use crate::state::keys::ApprovalStatus;
+use crate::state::keys::{ApprovalRecord, ApprovalStatus};
 use crate::state::{Record, StateKey, StateRead};
 use crate::verdict::Verdict;
 
@@ -28,7 +28,7 @@ pub(in crate::decide) fn attach<S: StateRead>(
     let EventBody::Decision(body) = &mut decision.body else { return };
     let Some(subject) = body.subject.clone().filter(|_| body.effective == Verdict::Escalate) else { return };
     let tenant = &asked.caller.tenant;
-    if waiting(ctx, asked, &subject) >= APPROVALS_PER_SUBJECT_MAX {
+    if waiting(ctx, asked, &subject, events) >= APPROVALS_PER_SUBJECT_MAX {
         (body.verdict, body.effective) = (Verdict::Deny, Verdict::Deny);
         body.codes = vec![ReasonCode::RateExceeded];
         body.effects.obligations.clear();
@@ -37,6 +37,8 @@ pub(in crate::decide) fn attach<S: StateRead>(
     }
     let need = need.unwrap_or_default();
     let id = ctx.command.stamp.derive_uuid(Purpose::Approval, 0);
+    let bundle = body.bundle.and_then(|hash| ctx.state.bundle(&hash));
+    let seconds = bundle.map_or(need.expires_seconds, |bundle| bundle.approvals().waits_seconds(need.expires_seconds));
     let texts = |names: &[Arc<str>]| -> Vec<String> {
         names.iter().take(APPROVAL_ROLES_MAX).map(|name| name.to_string()).collect()
     };
@@ -45,7 +47,7 @@ pub(in crate::decide) fn attach<S: StateRead>(
         chain: body.effects.chain.clone(),
         decision: None,
         environment: body.environment.clone(),
-        expires: Time(ctx.now.0.saturating_add(u64::from(need.expires_seconds) * 1_000_000)),
+        expires: Time(ctx.now.0.saturating_add(u64::from(seconds) * 1_000_000)),
         fields: texts(&need.fields),
         policy: policy_hash(ctx.state, tenant, &body.environment),
         request_commitment: body.request_commitment,
@@ -66,12 +68,35 @@ pub(super) fn recount(body: &mut PolicyDecision, from: &str, to: &'static str) {
     body.effects.counts.iter_mut().filter(|name| **name == from).for_each(|name| *name = to);
 }
 
-fn waiting<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str) -> usize {
+/// How many of the subject's approvals wait. One that ends with the same command leaves its place to what takes it.
+fn waiting<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, events: &[Event]) -> usize {
     let key = StateKey::LeaseIndex(asked.caller.tenant.clone(), subject.to_owned());
+    let ends = |id: &str| {
+        events.iter().any(|event| match &event.body {
+            EventBody::ApprovalVoid(body) => body.approval == id,
+            EventBody::HitlDecision(body) => body.approval == id && body.status == ApprovalStatus::Used,
+            _ => false,
+        })
+    };
     match ctx.state.get(&key).as_deref() {
-        Some(Record::LeaseIndex(index)) => index.approvals.len(),
+        Some(Record::LeaseIndex(index)) => index.approvals.iter().filter(|id| !ends(id)).count(),
         _ => 0,
     }
+}
+
+/// Whether people are asked about a call of this run, and still have time to answer.
+pub(in crate::decide) fn wait_in<S: StateRead>(
+    ctx: &Context<'_, S>,
+    tenant: &TenantId,
+    subject: &str,
+    run_id: &str,
+) -> bool {
+    let index = ctx.state.get(&StateKey::LeaseIndex(tenant.clone(), subject.to_owned()));
+    let Some(Record::LeaseIndex(index)) = index.as_deref() else { return false };
+    let waits = |known: ApprovalRecord| {
+        known.status == ApprovalStatus::Pending && known.expires > ctx.now && known.run_id.as_deref() == Some(run_id)
+    };
+    index.approvals.iter().any(|id| approval(ctx, tenant, id).is_some_and(waits))
 }
 
 /// A call that names an approval: the approval was answered for the request that asked for it and for nothing else, so that naming it

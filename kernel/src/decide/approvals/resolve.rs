@@ -5,17 +5,17 @@ use assent_ledger::ids::{TenantId, Time};
 
 use super::conditions::{self, TokenTerms};
 use super::open::recount;
-use super::{approval, policy_hash};
-use crate::bundle::CompiledBundle;
+use super::{approval, policy_hash, stricter};
+use crate::bundle::{CompiledBundle, Granted};
 use crate::command::{ApprovalAction, ApprovalCommand, Caller, Evaluate, Role};
-use crate::decide::evaluate::{self, Asked};
-use crate::decide::grants::{quarantined, reason};
+use crate::decide::evaluate::{self, Asked, Given};
+use crate::decide::grants::{quarantined, reason, until};
+use crate::decide::run_commands::of_subject;
 use crate::decide::{Context, killed, request_hash};
 use crate::event::{
     ApprovalVoid, Event, EventBody, HitlDecision, INPUT_ROLE, MODIFIED_ROLE, PayloadIntent, PolicyDecision,
     REPLACEMENT_ROLE, SALT_ROLE, VoidReason,
 };
-use crate::limits::APPROVED_TOKEN_MICROS;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::stamp::Purpose;
@@ -42,6 +42,16 @@ struct Heard {
     status: ApprovalStatus,
     roles: Vec<String>,
     votes: usize,
+}
+
+/// What enough people have agreed to.
+struct Consent {
+    /// What they tie the decision to.
+    terms: TokenTerms,
+    /// How many they are.
+    votes: u32,
+    /// The roles that they were asked for and hold; may repeat.
+    roles: Vec<String>,
 }
 
 /// Decides a person's answer.
@@ -95,6 +105,9 @@ fn may_answer<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>) -> Result
     }
     // A credential that several people share cannot show that they are several.
     let person = ctx.command.caller.subject.as_deref().ok_or(ReasonCode::ApproverNotPermitted)?;
+    if is_stopped(ctx, answer.tenant, person) {
+        return Err(ReasonCode::ApproverNotPermitted);
+    }
     let bundle = active(ctx, answer);
     let bundle = bundle.as_deref();
     separate(ctx, answer, bundle, person)?;
@@ -110,6 +123,24 @@ fn may_answer<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>) -> Result
     held.sort();
     held.dedup();
     if held.is_empty() { Err(ReasonCode::ApproverNotPermitted) } else { Ok(held) }
+}
+
+/// Whether a person may not act any more. Those who answer need not be registered as principals; who is can be disabled.
+fn is_stopped<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, person: &str) -> bool {
+    let principal = ctx.state.get(&StateKey::Principal(tenant.clone(), person.to_owned()));
+    let disabled = matches!(principal.as_deref(), Some(Record::Principal(known)) if known.disabled);
+    disabled || killed(ctx.state, tenant, [person], None).is_some()
+}
+
+/// Whether the word of somebody who agreed before still counts: it does not outlive the person's access.
+fn may_still<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, vote: &Vote) -> bool {
+    let tenant = answer.tenant;
+    let name = ctx.state.get(&StateKey::CredentialName(tenant.clone(), vote.credential.clone()));
+    let Some(Record::CredentialName(name)) = name.as_deref() else { return false };
+    let credential = ctx.state.get(&StateKey::Credential(name.token_hash));
+    let valid = matches!(credential.as_deref(), Some(Record::Credential(known)) if !known.revoked);
+    let since = of_subject(ctx.state, tenant, &vote.approver).void_before;
+    valid && vote.seq >= since && !is_stopped(ctx, tenant, &vote.approver)
 }
 
 /// Nobody agrees to a call that is made by, for, or under the responsibility of themselves.
@@ -149,8 +180,11 @@ fn void<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>) -> Option<VoidR
     if killed(ctx.state, tenant, subjects(), Some(&known.tool)).is_some() {
         return Some(VoidReason::Stopped);
     }
-    let principal = ctx.state.get(&StateKey::Principal((*tenant).clone(), known.subject.clone()));
-    if !matches!(principal.as_deref(), Some(Record::Principal(principal)) if !principal.disabled) {
+    let enabled = |subject: &str| {
+        let principal = ctx.state.get(&StateKey::Principal((*tenant).clone(), subject.to_owned()));
+        matches!(principal.as_deref(), Some(Record::Principal(principal)) if !principal.disabled)
+    };
+    if !subjects().all(enabled) {
         return Some(VoidReason::Stopped);
     }
     if subjects().any(|subject| quarantined(ctx, tenant, subject)) {
@@ -179,16 +213,20 @@ fn agreed<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, roles: Vec<St
         Ok(args) => args,
         Err(code) => return Ok(vec![heard(ctx, answer, refuse(code))]),
     };
-    if let Err(code) = conditions::known(&answer.command.conditions, &args) {
+    let admitted = |()| stricter::admitted(active(ctx, answer).as_deref(), &answer.command.conditions);
+    if let Err(code) = conditions::known(&answer.command.conditions, &args).and_then(admitted) {
         return Ok(vec![heard(ctx, answer, refuse(code))]);
     }
     let modify = matches!(answer.command.action, ApprovalAction::Modify(_));
     let before: &[Vote] = if modify { &[] } else { &answer.known.votes };
+    let before: Vec<&Vote> = before.iter().filter(|vote| may_still(ctx, answer, vote)).collect();
     if before.iter().any(|vote| vote.approver == answer.approver) {
         return Ok(vec![heard(ctx, answer, refuse(ReasonCode::ApproverNotPermitted))]);
     }
-    let held = |role: &String| roles.contains(role) || before.iter().any(|vote| vote.roles.contains(role));
-    let enough = before.len() + 1 >= answer.known.required as usize && answer.known.roles.iter().all(held);
+    let held: Vec<String> = roles.iter().chain(before.iter().flat_map(|vote| &vote.roles)).cloned().collect();
+    let bundle = active(ctx, answer);
+    let required = answer.known.required.max(stricter::people(ctx, answer.tenant, &answer.known, bundle.as_deref()));
+    let enough = before.len() + 1 >= required as usize && answer.known.roles.iter().all(|role| held.contains(role));
     let votes = before.len() + 1;
     if !enough {
         let (code, status) = (ReasonCode::ApprovalRequired, ApprovalStatus::Pending);
@@ -209,7 +247,8 @@ fn agreed<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, roles: Vec<St
         ApprovalAction::Modify(inputs) => Some(inputs),
         _ => call.modified.as_ref(),
     };
-    decide_anew(ctx, answer, call, modified, Some(&terms), &mut events)?;
+    let consent = Consent { terms, votes: u32::try_from(votes).unwrap_or(u32::MAX), roles: held };
+    decide_anew(ctx, answer, call, modified, Some(&consent), &mut events)?;
     Ok(events)
 }
 
@@ -256,13 +295,13 @@ fn under_another_policy<S: StateRead>(
     Ok(events)
 }
 
-/// Decides the call that waited, as if its caller asked now; with `terms`, the approval is given.
+/// Decides the call that waited, as if its caller asked now; with `consent`, the approval is given.
 fn decide_anew<S: StateRead>(
     ctx: &Context<'_, S>,
     answer: &Answer<'_>,
     call: &PendingCall,
     modified: Option<&Vec<u8>>,
-    terms: Option<&TokenTerms>,
+    consent: Option<&Consent>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let mut asked_for = call.evaluate.clone();
@@ -279,8 +318,12 @@ fn decide_anew<S: StateRead>(
         Some(inputs) => Evaluate { inputs: inputs.clone(), ..asked_for.clone() },
         None => asked_for,
     };
-    let approved_by = terms.map(|_| answer.command.approval.as_str());
-    let asked = Asked { caller: &caller, request_id: call.request_id, evaluate: &agreed_to, approved_by };
+    let approved_by = consent.map(|consent| Given {
+        approval: &answer.command.approval,
+        granted: Granted { votes: consent.votes, roles: &consent.roles },
+    });
+    let again = Some(call.latches.as_slice());
+    let asked = Asked { caller: &caller, request_id: call.request_id, evaluate: &agreed_to, again, approved_by };
     evaluate::decide_call(ctx, &asked, events)?;
     for event in &mut *events {
         if let EventBody::ApprovalRequested(body) = &mut event.body {
@@ -293,22 +336,27 @@ fn decide_anew<S: StateRead>(
     event.payloads.push(PayloadIntent { role, content_type, bytes: salt.to_vec() });
     let Event { body: EventBody::Decision(body), payloads, .. } = event else { return Ok(()) };
     body.effects.replaces = Some(answer.known.decision.clone());
-    // It is the same call as before: it counts once.
-    body.effects.counts.retain(|name| *name != "calls");
     if body.effective >= Verdict::Compute
-        && let Some(terms) = terms
+        && let Some(consent) = consent
     {
-        bind(ctx, body, terms);
+        bind(ctx, body, &consent.terms, stricter::token_micros(active(ctx, answer).as_deref()));
     }
     if modified.is_some() {
         in_its_place(ctx, answer, (body, payloads), call, &salt);
+        let commitment = body.request_commitment;
+        for event in &mut *events {
+            if let EventBody::ApprovalRequested(body) = &mut event.body {
+                body.request_commitment = commitment;
+            }
+        }
     }
     Ok(())
 }
 
 /// The decision is tied to what those who agreed have set.
-fn bind<S: StateRead>(ctx: &Context<'_, S>, body: &mut PolicyDecision, terms: &TokenTerms) {
-    let longest = Time(ctx.now.0.saturating_add(APPROVED_TOKEN_MICROS));
+fn bind<S: StateRead>(ctx: &Context<'_, S>, body: &mut PolicyDecision, terms: &TokenTerms, micros: u64) {
+    let leased = body.effects.lease.as_ref().map_or(Time::MAX, |lease| until(ctx, &ctx.command.caller.tenant, lease));
+    let longest = Time(ctx.now.0.saturating_add(micros)).min(leased);
     let within = |seconds: u64| Time(ctx.now.0.saturating_add(seconds.saturating_mul(1_000_000)));
     body.effects.token_expires = Some(terms.expires_in_seconds.map_or(longest, within).min(longest));
     body.effects.audience.clone_from(&terms.audience);
@@ -337,8 +385,9 @@ fn in_its_place<S: StateRead>(
         recount(body, "allowed", "computed");
         let content_type = call.evaluate.content_type.clone();
         payloads.push(PayloadIntent { role: REPLACEMENT_ROLE, content_type, bytes });
-    } else if body.effects.replacement.is_none() {
-        // What was denied is what people agreed to: it stays on the record beside what was asked for.
+    } else if body.effective == Verdict::Escalate || body.effects.replacement.is_none() {
+        // What was denied, or what others have to agree to as well, is what people agreed to: it stays on the record beside what was
+        // asked for.
         let content_type = call.evaluate.content_type.clone();
         payloads.push(PayloadIntent { role: MODIFIED_ROLE, content_type, bytes });
     }
@@ -358,6 +407,7 @@ fn heard<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, heard: Heard) 
         codes: vec![heard.code],
         conditions: command.conditions.clone(),
         counted: heard.counted,
+        credential: ctx.command.caller.credential.clone(),
         decision: known.decision.clone(),
         required: known.required,
         roles: heard.roles,

@@ -34,22 +34,33 @@ pub(super) fn tool<'b>(bundle: &'b CompiledBundle, name: &str) -> Result<&'b Too
 
 /// The arguments: one strict JSON object that fits the tool.
 pub(super) fn arguments(tool: &Tool, evaluate: &Evaluate) -> Result<Object, ReasonCode> {
-    let args = parse_object(&evaluate.inputs).map_err(|_| ReasonCode::InputsNotJson)?;
+    let args = json(evaluate)?;
     tool.check_arguments(&args).map_err(|_| ReasonCode::ArgumentsInvalid)?;
     Ok(args)
 }
 
-/// Whether category, risk tier and bundle are what the caller believes; what it does not state it does not get wrong.
-pub(super) fn envelope(evaluate: &Evaluate, active: &Hash, tool: &Tool) -> Result<(), ReasonCode> {
+/// The arguments: one strict JSON object.
+pub(super) fn json(evaluate: &Evaluate) -> Result<Object, ReasonCode> {
+    parse_object(&evaluate.inputs).map_err(|_| ReasonCode::InputsNotJson)
+}
+
+/// Whether category, risk tier and bundle are what the caller believes; what it does not state it does not get wrong, and of a tool
+/// that is not declared there is nothing to believe.
+pub(super) fn envelope(evaluate: &Evaluate, active: &Hash, tool: Option<&Tool>) -> Result<(), ReasonCode> {
     let claimed = &evaluate.context.claimed;
-    let differs = |claimed: Option<&str>, known: Option<&str>| claimed.is_some_and(|text| known != Some(text));
-    let wrong = differs(claimed.category.as_deref(), tool.category())
-        || differs(claimed.risk_tier.as_deref(), tool.risk_tier())
-        || claimed.policy_bundle.as_ref().is_some_and(|hash| hash != active);
-    if wrong {
+    if claimed.policy_bundle.as_ref().is_some_and(|hash| hash != active) {
         return Err(ReasonCode::EnvelopeMismatch);
     }
-    // A tool whose server lists it differently than when it was pinned is another tool.
-    let repinned = |pin: Hash| claimed.tool_schema.is_some_and(|listed| listed != pin);
-    if tool.pin().is_some_and(repinned) { Err(ReasonCode::ToolPinMismatch) } else { Ok(()) }
+    let Some(tool) = tool else { return Ok(()) };
+    let differs = |claimed: Option<&str>, known: Option<&str>| claimed.is_some_and(|text| known != Some(text));
+    if differs(claimed.category.as_deref(), tool.category()) || differs(claimed.risk_tier.as_deref(), tool.risk_tier())
+    {
+        return Err(ReasonCode::EnvelopeMismatch);
+    }
+    // A tool whose server lists it differently than when it was pinned is another tool; and of one that the caller does not say how it is
+    // listed now, nobody knows.
+    if tool.pin().is_some_and(|pin| claimed.tool_schema != Some(pin)) {
+        return Err(ReasonCode::ToolPinMismatch);
+    }
+    Ok(())
 }

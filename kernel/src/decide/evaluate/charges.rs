@@ -1,6 +1,6 @@
 //! Steps 5 and 7: rates and budgets. What a call is charged to is part of its effects; it is taken when the decision is recorded.
 
-use super::{Asked, Judged};
+use super::{Asked, Called, Judged, Who};
 use crate::bundle::{CompiledBundle, Tool};
 use crate::decide::budgets::{ChargedCall, charges};
 use crate::decide::{Context, effect_seen};
@@ -8,13 +8,35 @@ use crate::reason::ReasonCode;
 use crate::state::StateRead;
 use crate::verdict::Verdict;
 
-/// Charges a call of this tool. An error is a budget or a rate that does not suffice.
+/// Charges a call of this tool to its subject and to those of the chain. An error is a budget or a rate that does not suffice.
 pub(super) fn charge<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
-    subject: &str,
-    bundle: &CompiledBundle,
+    called: &Called<'_>,
     tool: &Tool,
+    chain: &[String],
+    judged: &mut Judged,
+) -> Result<(), ReasonCode> {
+    take(ctx, asked, called.subject, (called.bundle, tool), chain, judged)
+}
+
+/// Charges a call of a tool that the bundle does not declare.
+pub(super) fn charge_undeclared<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    who: &Who<'_>,
+    of: (&CompiledBundle, &Tool),
+    judged: &mut Judged,
+) -> Result<(), ReasonCode> {
+    take(ctx, asked, who.subject, of, &[], judged)
+}
+
+fn take<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    subject: &str,
+    (bundle, tool): (&CompiledBundle, &Tool),
+    chain: &[String],
     judged: &mut Judged,
 ) -> Result<(), ReasonCode> {
     let context = &asked.evaluate.context;
@@ -23,15 +45,21 @@ pub(super) fn charge<S: StateRead>(
         environment: &asked.evaluate.environment,
         run_id: judged.run_id.as_deref().unwrap_or_default(),
         subject,
-        chain: &context.on_behalf_of,
+        chain,
         tool,
         usage: context.usage,
         caller: &context.budgets,
+        shares: judged.shares,
+        again: asked.again.is_some(),
     };
     let charged = charges(ctx.state, ctx.now, bundle, &call);
     judged.effects.rates = charged.rates;
     judged.effects.reserved = charged.reserved;
     judged.budget_asked = charged.asked;
+    if charged.exceeded == Some(ReasonCode::PolicyError) {
+        // What cannot be charged must not run, observed or not.
+        judged.soft = false;
+    }
     charged.exceeded.map_or(Ok(()), Err)
 }
 

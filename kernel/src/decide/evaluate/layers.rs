@@ -25,14 +25,25 @@ impl Layers {
     /// The layers of a call's environment. One that is set and not there is an error of policy, not its absence.
     pub(super) fn of<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Layers, ReasonCode> {
         let (tenant, environment) = (&asked.caller.tenant, &asked.evaluate.environment);
-        let hash = baseline(ctx.state, environment).or_else(|| baseline(ctx.state, EVERYWHERE));
+        let layers = Layers::of_baseline(ctx, asked)?;
+        let runtime = ctx.state.runtime(tenant, environment);
+        let set = ctx.state.get(&StateKey::RuntimeRules(tenant.clone(), environment.clone())).is_some();
+        if set && runtime.is_none() { Err(ReasonCode::PolicyError) } else { Ok(Layers { runtime, ..layers }) }
+    }
+
+    /// The baseline alone, for calls about which the tenant's own rules say nothing.
+    pub(super) fn of_baseline<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Layers, ReasonCode> {
+        let hash = baseline(ctx.state, &asked.evaluate.environment).or_else(|| baseline(ctx.state, EVERYWHERE));
         let baseline = match hash {
             Some(hash) => Some(ctx.state.bundle(&hash).ok_or(ReasonCode::PolicyError)?),
             None => None,
         };
-        let runtime = ctx.state.runtime(tenant, environment);
-        let set = ctx.state.get(&StateKey::RuntimeRules(tenant.clone(), environment.clone())).is_some();
-        if set && runtime.is_none() { Err(ReasonCode::PolicyError) } else { Ok(Layers { baseline, runtime }) }
+        Ok(Layers { baseline, runtime: None })
+    }
+
+    /// The baseline.
+    pub(super) fn baseline(&self) -> Option<&CompiledBundle> {
+        self.baseline.as_deref()
     }
 
     /// Notes which layers were asked.
@@ -41,9 +52,9 @@ impl Layers {
         effects.runtime = self.runtime.as_ref().map(|rules| rules.hash());
     }
 
-    /// What the bundle says about a call together with its layers.
+    /// What the bundle says about a call together with its layers; the capability is the caller's to ask for.
     pub(super) fn evaluate(&self, bundle: &CompiledBundle, call: &Call<'_>, facts: &impl Facts) -> Outcome {
-        bundle.evaluate_layered(call, facts, self.baseline.as_deref(), self.runtime.as_deref())
+        bundle.ask_layered(call, facts, self.baseline.as_deref(), self.runtime.as_deref())
     }
 }
 

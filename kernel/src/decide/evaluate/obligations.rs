@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{Asked, Judged, against};
-use crate::event::Obligation;
+use crate::bundle::Outcome;
+use crate::event::{Obligation, PayloadIntent, PolicyDetail};
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
 
@@ -28,7 +29,20 @@ pub(super) fn recorded(known: &[crate::bundle::Obligation]) -> Vec<Obligation> {
     let obligation = |known: &crate::bundle::Obligation| Obligation {
         kind: known.kind.to_string(),
         required: known.required,
-        params: known.params.iter().map(param).collect(),
+        // What was made for the call is in a payload.
+        params: if known.made { Vec::new() } else { known.params.iter().map(param).collect() },
     };
     known.iter().map(obligation).collect()
+}
+
+/// What a policy made of the call for those of the `recorded` obligations that come from it, and what it said; `None` when it did
+/// neither.
+pub(super) fn detail(recorded: &[Obligation], outcome: &Outcome) -> Option<PayloadIntent> {
+    let texts = |known: &crate::bundle::Obligation| {
+        known.params.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+    };
+    // Where nothing runs nothing is obliged.
+    let made = outcome.obligations.iter().enumerate().take(recorded.len()).filter(|(_, known)| known.made);
+    let params = made.filter(|(_, known)| !known.params.is_empty()).map(|(at, known)| (at, texts(known))).collect();
+    PolicyDetail { params, reasons: outcome.reasons.clone() }.into_payload()
 }

@@ -1,8 +1,14 @@
 //! Steps 5 to 9: capability, contract, rules and Rego, once for the call and once more for what is to run in its place.
 
-use super::{Asked, Called, Replaced, called, run_mode};
+use std::collections::BTreeSet;
+
+use super::{Asked, Called, Replaced, Who, called, orchestration, run_mode};
 use crate::accumulator::Scope;
-use crate::bundle::{Accumulated, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation, Tool};
+use crate::bundle::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
+use crate::bundle::{
+    Accumulated, Adjustment, ApprovalNeed, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation,
+    Tool,
+};
 use crate::command::Evaluate;
 use crate::decide::grants::{Cover, Covered, cover};
 use crate::decide::{Context, killed};
@@ -24,6 +30,11 @@ struct Surroundings<'a, S: StateRead> {
     asked: &'a Asked<'a>,
     run: &'a RunRecord,
     now: Time,
+    /// The risk that was reported, in thousandths.
+    risk_milli: u32,
+    adjusted: &'a Adjustment,
+    /// Whether the call takes the place of the one that was asked for.
+    replacing: bool,
 }
 
 impl<S: StateRead> Facts for Surroundings<'_, S> {
@@ -42,12 +53,15 @@ impl<S: StateRead> Facts for Surroundings<'_, S> {
             now: self.now,
             environment: &self.asked.evaluate.environment,
             mode: self.mode.name(),
-            // The caller's own word can raise the risk only; what reporters say is added where it is known.
-            risk_milli: context.risk_score_milli.unwrap_or_default().into(),
+            // The caller's own word can raise what was reported, never lower it.
+            risk_milli: context.risk_score_milli.unwrap_or_default().max(self.risk_milli).into(),
             labels: &context.source_labels,
-            approved: self.asked.approved_by.is_some(),
+            granted: self.asked.approved_by.map(|given| given.granted),
+            replacing: self.replacing,
+            chain: &context.on_behalf_of,
             leased: self.cover.leased,
             authority: self.cover.authority.as_deref(),
+            adjusted: Some(self.adjusted),
         }
     }
 
@@ -56,33 +70,77 @@ impl<S: StateRead> Facts for Surroundings<'_, S> {
     }
 }
 
-/// What policy says about a call; with a verdict of compute, also what is to run in its place.
+/// What policy says about a call that rests on this capability; with a verdict of compute, also what is to run in its place. In
+/// observe mode the call itself runs: what it adds up and what the baseline says about it is then what counts.
 pub(super) fn vote<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     called: &Called<'_>,
-    run_id: &str,
+    cover: Cover,
+    observe: bool,
 ) -> (Outcome, Option<Replaced>, Option<String>) {
+    let Called { subject, run_id, run, mode, .. } = *called;
     let cover_of = |tool: &Tool, args: &Object| covered(ctx, asked, called, run_id, (tool, args));
-    let cover = match cover_of(called.tool, called.args) {
-        Ok(cover) => cover,
-        Err(code) => return (Outcome::deny(code), None, None),
-    };
     let lease = cover.lease.clone();
-    let Called { subject, run, mode, .. } = *called;
-    let scope = Scope { tenant: &asked.caller.tenant, run_id, subject, now: ctx.now };
-    let mut facts = Surroundings { state: ctx.state, scope, mode, cover, asked, run, now: ctx.now };
+    let scope =
+        Scope { tenant: &asked.caller.tenant, environment: &asked.evaluate.environment, run_id, subject, now: ctx.now };
+    let (risk_milli, adjusted) = (called.reported.risk_milli.unwrap_or_default(), called.adjustment);
+    let mut facts = Surroundings {
+        state: ctx.state,
+        scope,
+        mode,
+        cover,
+        asked,
+        run,
+        now: ctx.now,
+        risk_milli,
+        adjusted,
+        replacing: false,
+    };
     let call = Call { subject: called.subject, tool: called.tool, args: called.args };
     let mut outcome = called.layers.evaluate(called.bundle, &call, &facts);
     let Some(replacement) = outcome.replacement.take() else { return (outcome, None, lease) };
-    match second_pass(asked, called, &mut facts, &replacement, cover_of) {
+    let original = (outcome.accumulate.clone(), outcome.baseline);
+    let (mut outcome, replaced, used) = match second_pass(asked, called, &mut facts, &replacement, cover_of) {
         Ok((second, replaced)) => (combine(outcome, second), Some(replaced), facts.cover.lease),
         Err(code) => (rejected(outcome, code), None, None),
+    };
+    if observe {
+        (outcome.accumulate, outcome.baseline) = original;
+        return (outcome, None, lease);
     }
+    (outcome, replaced, used)
 }
 
-/// The lease or delegation that the call needs, if it needs one.
-fn covered<S: StateRead>(
+/// What the operator's baseline says about a call of a tool that the tenant's bundle does not declare.
+pub(super) fn undeclared<S: StateRead>(
+    ctx: &Context<'_, S>,
+    asked: &Asked<'_>,
+    who: &Who<'_>,
+    baseline: &CompiledBundle,
+    args: &Object,
+) -> Outcome {
+    let Who { subject, run_id, run, .. } = *who;
+    let scope =
+        Scope { tenant: &asked.caller.tenant, environment: &asked.evaluate.environment, run_id, subject, now: ctx.now };
+    let facts = Surroundings {
+        state: ctx.state,
+        scope,
+        mode: run.mode,
+        cover: Cover::default(),
+        asked,
+        run,
+        now: ctx.now,
+        risk_milli: orchestration::signals(ctx, asked, who).risk_milli.unwrap_or_default(),
+        // What adjusts is the tenant's bundle, which does not know the tool.
+        adjusted: &Adjustment::default(),
+        replacing: false,
+    };
+    baseline.evaluate_undeclared(&asked.evaluate.tool, subject, args, &facts)
+}
+
+/// The lease or delegation that the call needs, if it needs one, or what it lacks.
+pub(super) fn covered<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     called: &Called<'_>,
@@ -97,12 +155,14 @@ fn covered<S: StateRead>(
         chain: &asked.evaluate.context.on_behalf_of,
         tool,
         args,
+        tainted: called.run.taint.is_untrusted()
+            || asked.evaluate.context.taint.iter().any(|label| label.source.is_untrusted()),
     };
     cover(ctx, called.bundle, &call)
 }
 
-/// The replacement goes the whole way again. Compute is off in it: a rule that would replace the replacement by something else
-/// rejects it, one that asks for exactly this agrees.
+/// The replacement goes the whole way again. Compute is off in it: what would replace the replacement by something else rejects it,
+/// what asks for exactly this abstains, so that something else has to allow it and nothing that denies it is hidden.
 fn second_pass<S: StateRead>(
     asked: &Asked<'_>,
     called: &Called<'_>,
@@ -120,11 +180,8 @@ fn second_pass<S: StateRead>(
     kill_switch(facts, name)?;
     // What runs is what is taken from a lease.
     facts.cover = cover_of(tool, &args)?;
+    facts.replacing = true;
     let second = called.layers.evaluate(bundle, &Call { subject: called.subject, tool, args: &args }, &*facts);
-    let again = second.replacement.as_ref();
-    if again.is_some_and(|again| again.args != args || again.tool.as_deref().is_some_and(|tool| tool != name)) {
-        return Err(ReasonCode::ComputeRejected);
-    }
     Ok((second, Replaced { evaluate, schema: Some(tool.schema_hash()) }))
 }
 
@@ -135,18 +192,51 @@ fn kill_switch<S: StateRead>(facts: &Surroundings<'_, S>, tool: &str) -> Result<
 
 const JSON: &str = "application/json";
 
-/// Stricter verdicts of the second pass stand.
+/// Stricter verdicts of the second pass stand. What comes with a verdict comes from both passes; what is counted and added up is
+/// that of what runs.
 fn combine(first: Outcome, second: Outcome) -> Outcome {
-    match second.verdict {
-        Verdict::Deny => {
-            let codes = second.codes.clone();
-            codes.into_iter().fold(rejected(first, ReasonCode::ComputeRejected), rejected)
-        }
-        Verdict::Escalate => {
-            Outcome { rules: first.rules, shadow: first.shadow, obligations: first.obligations, ..second }
-        }
-        Verdict::Compute | Verdict::Allow => Outcome { accumulate: second.accumulate, ..first },
+    let denied = second.verdict == Verdict::Deny;
+    // What stands against the call is named first.
+    let rules = if denied { union(second.rules, first.rules) } else { union(first.rules, second.rules) };
+    let shadow = union(first.shadow, second.shadow).into_iter().take(SHADOW_MAX).collect();
+    let mut obligations = union(first.obligations, second.obligations);
+    obligations.sort();
+    let counted = Outcome {
+        rules,
+        shadow,
+        obligations,
+        reasons: union(first.reasons, second.reasons),
+        baseline: first.baseline.min(second.baseline),
+        contract_passed: second.contract_passed,
+        contract_total: second.contract_total,
+        ..Outcome::deny(ReasonCode::ComputeRejected)
+    };
+    // An obligation that cannot be passed on must not be forgotten silently.
+    if !denied && counted.obligations.len() > OBLIGATIONS_MAX {
+        return Outcome { codes: vec![ReasonCode::PolicyError], obligations: Vec::new(), ..counted };
     }
+    let granted = first.granted.into_iter().chain(second.granted).reduce(ApprovalNeed::and);
+    match second.verdict {
+        Verdict::Deny => second.codes.into_iter().fold(counted, rejected),
+        Verdict::Escalate => Outcome {
+            verdict: Verdict::Escalate,
+            codes: second.codes,
+            // Who has agreed to what the first pass asks for is asked again together with the others: the call is decided anew then,
+            // and both passes ask.
+            approval: granted.into_iter().chain(second.approval).reduce(ApprovalNeed::and),
+            accumulate: second.accumulate,
+            ..counted
+        },
+        Verdict::Compute | Verdict::Allow => {
+            Outcome { verdict: first.verdict, codes: first.codes, granted, accumulate: second.accumulate, ..counted }
+        }
+    }
+}
+
+/// What is in either, each once, in order.
+fn union<T: Ord + Clone>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
+    let mut known: BTreeSet<T> = first.iter().cloned().collect();
+    first.into_iter().chain(second.into_iter().filter(|item| known.insert(item.clone()))).collect()
 }
 
 fn rejected(first: Outcome, code: ReasonCode) -> Outcome {

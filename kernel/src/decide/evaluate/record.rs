@@ -3,7 +3,7 @@
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::TenantId;
 
-use super::{Asked, Judged};
+use super::{Asked, Judged, obligations};
 use crate::codec::Writer;
 use crate::command::{CallContext, Evaluate};
 use crate::event::{
@@ -27,11 +27,12 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
     if run_id.is_some() {
         effects.counts = counts;
     }
-    effects.approved_by = asked.approved_by.map(str::to_owned);
+    effects.approved_by = asked.approved_by.map(|given| given.approval.to_owned());
     effects.chain = evaluate.context.on_behalf_of.clone();
     effects.span_id = evaluate.context.span_id.clone();
     effects.cooperative = evaluate.context.cooperative;
-    effects.parent.clone_from(&evaluate.context.parent_decision);
+    // Where depth is limited, the parent is the one that the kernel knows.
+    effects.parent = effects.parent.or_else(|| evaluate.context.parent_decision.clone());
     if let Some(replacement) = replacement {
         effects.replacement = Some(commit(&replacement.evaluate, replacement.schema.as_ref()));
         if replacement.evaluate.tool != evaluate.tool {
@@ -45,6 +46,7 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
         let content_type = "application/vnd.assent.accumulate".to_owned();
         payloads.push(PayloadIntent { role: ACCUMULATE_ROLE, content_type, bytes });
     }
+    payloads.extend(obligations::detail(&effects.obligations, &outcome));
     let total = u32::try_from(outcome.rules.len()).unwrap_or(u32::MAX);
     let shown = outcome.rules.iter().take(RULES_SHOWN_MAX).map(|id| id.to_string()).collect();
     let ratio = u64::from(outcome.contract_passed) * 1_000 / u64::from(outcome.contract_total.max(1));
@@ -78,9 +80,10 @@ pub(super) fn decision(stamp: &Stamp, asked: &Asked<'_>, judged: Judged) -> Even
     }
 }
 
-/// Which counters of the run a decision moves by itself.
-pub(super) fn counts(judged: &Judged) -> Vec<&'static str> {
-    let mut counts = vec!["calls"];
+/// Which counters of the run a decision moves by itself. A call that was asked for before counts once.
+pub(super) fn counts(asked: &Asked<'_>, judged: &Judged) -> Vec<&'static str> {
+    let mut counts = Vec::with_capacity(4);
+    counts.extend(asked.again.is_none().then_some("calls"));
     counts.push(match judged.effective() {
         Verdict::Deny => "denied",
         Verdict::Escalate => "escalated",

@@ -8,7 +8,7 @@ use crate::value::{Object, Value};
 
 /// The mode in which a call is decided. Quarantine is its subject's: a new run does not escape it.
 pub(super) fn of_call(run: &RunRecord, of_subject: &SubjectStateRecord) -> RunMode {
-    if of_subject.quarantined.is_empty() { run.mode } else { run.mode.max(RunMode::Quarantined) }
+    if of_subject.is_quarantined() { run.mode.max(RunMode::Quarantined) } else { run.mode }
 }
 
 /// Whether the run's mode admits the call.
@@ -32,12 +32,54 @@ pub(super) fn admits(mode: RunMode, run: &RunRecord, tool: &Tool, args: &Object)
     }
 }
 
-/// Whether an http call's address carries more than a place. A tool that takes parameters apart counts too.
+/// Arguments that carry something besides an address, whatever form it takes.
+const CARRIERS: [&str; 16] = [
+    "body",
+    "content",
+    "data",
+    "filter",
+    "form",
+    "fragment",
+    "json",
+    "params",
+    "payload",
+    "q",
+    "qs",
+    "query",
+    "query_params",
+    "query_string",
+    "querystring",
+    "search",
+];
+
+/// Whether a call that goes out carries more than the place that it goes to: a query or fragment anywhere in what it says, or an
+/// argument that is there to carry something.
 fn has_query(tool: &Tool, args: &Object) -> bool {
-    let carries = |(name, value): (&str, &Value)| match value {
-        Value::String(text) => text.contains('?') || text.contains('#'),
-        Value::Object(members) => matches!(name, "query" | "params") && !members.is_empty(),
+    (tool.class() == "http" || tool.is_egress()) && carries_more(args)
+}
+
+fn carries_more(members: &Object) -> bool {
+    members.iter().any(|(name, value)| {
+        let carrier = CARRIERS.iter().any(|known| name.eq_ignore_ascii_case(known));
+        (carrier && !is_empty(value)) || is_query(value)
+    })
+}
+
+fn is_query(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(['?', '#']),
+        Value::Array(elements) => elements.iter().any(is_query),
+        Value::Object(members) => carries_more(members),
         _ => false,
-    };
-    tool.class() == "http" && args.iter().any(carries)
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
 }

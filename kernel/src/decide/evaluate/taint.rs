@@ -9,7 +9,7 @@ use crate::state::keys::{RunRecord, SubjectStateRecord};
 use crate::taint::TaintLabel;
 
 /// Messages that the subject may have read taint every run in which it acts. What is new to the run becomes an entry of its own.
-pub(super) fn receive<S: StateRead>(
+pub(in crate::decide) fn receive<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     of_subject: &SubjectStateRecord,

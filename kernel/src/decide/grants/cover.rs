@@ -1,12 +1,13 @@
 //! Whether a lease covers a call, now: the bundle's capability and every link of the lease must.
 
-use assent_ledger::ids::TenantId;
+use assent_ledger::ids::{TenantId, Time};
 
 use crate::bundle::{Call, CompiledBundle, Constraints, Tool};
+use crate::decide::run_commands::of_subject;
 use crate::decide::{Context, killed};
 use crate::limits::CHAIN_MAX;
 use crate::reason::ReasonCode;
-use crate::state::keys::{LeaseConstraints, LeaseRecord};
+use crate::state::keys::{LeaseConstraints, LeaseIndexRecord, LeaseRecord};
 use crate::state::{Record, StateKey, StateRead};
 use crate::value::Object;
 
@@ -37,6 +38,8 @@ pub(in crate::decide) struct Covered<'a> {
     pub(in crate::decide) tool: &'a Tool,
     /// The arguments.
     pub(in crate::decide) args: &'a Object,
+    /// Whether strangers' instructions may be behind it: its run or what it brings is tainted by an untrusted source.
+    pub(in crate::decide) tainted: bool,
 }
 
 /// The lease that covers a call, if it needs one. A call on nobody's behalf needs one when no standing capability covers it; a call on
@@ -44,22 +47,27 @@ pub(in crate::decide) struct Covered<'a> {
 ///
 /// # Errors
 ///
-/// What is lacking: no such delegation (124), no lease (202), or why the last one that was about this call did not cover it.
+/// What is lacking: no such delegation (124), no capability (200, 201), no lease (202), or why the last one that was about this call did not cover it.
 pub(in crate::decide) fn cover<S: StateRead>(
     ctx: &Context<'_, S>,
     bundle: &CompiledBundle,
     call: &Covered<'_>,
 ) -> Result<Cover, ReasonCode> {
     let delegated = !call.chain.is_empty();
+    if call.chain.len() > bundle.leases().delegation_depth() {
+        return Err(ReasonCode::DelegationTooDeep);
+    }
     if !delegated {
         let own = Call { subject: call.subject, tool: call.tool, args: call.args };
         match bundle.covering(&own) {
             Ok(view) if view.lease().is_some() => {}
-            // What stands needs no lease, and what is lacking no lease can give: the evaluation says so.
-            Ok(_) | Err(_) => return Ok(Cover::default()),
+            // What stands needs no lease, and what is lacking no lease can give.
+            Ok(_) => return Ok(Cover::default()),
+            Err(code) => return Err(code),
         }
     }
-    let index = ctx.state.get(&StateKey::LeaseIndex(call.tenant.clone(), call.subject.to_owned()));
+    let place = LeaseIndexRecord::text(call.subject, call.chain);
+    let index = ctx.state.get(&StateKey::LeaseIndex(call.tenant.clone(), place));
     let ids = match index.as_deref() {
         Some(Record::LeaseIndex(index)) => index.leases.as_slice(),
         _ => &[],
@@ -68,6 +76,8 @@ pub(in crate::decide) fn cover<S: StateRead>(
     for id in ids {
         let Some(known) = lease(ctx, call.tenant, id).filter(|known| is_about(known, call)) else { continue };
         match links(ctx, call.tenant, &known).and_then(|links| admits(bundle, call, &known, &links)) {
+            // What could not have been granted now is not used now either.
+            Ok(_) if call.tainted && is_risky(bundle, call.tool) => lacking = ReasonCode::LeaseTainted,
             Ok(leased) => {
                 let authority = delegated.then(|| known.authority().to_owned());
                 return Ok(Cover { lease: Some(id.clone()), leased, authority });
@@ -76,6 +86,12 @@ pub(in crate::decide) fn cover<S: StateRead>(
         }
     }
     Err(lacking)
+}
+
+/// Whether strangers' instructions must not get hold of it: a program or a change of data, and whatever the bundle calls a high risk.
+pub(super) fn is_risky(bundle: &CompiledBundle, tool: &Tool) -> bool {
+    let changes = bundle.leases().is_risky(tool.class()) && tool.category() != Some("read");
+    changes || matches!(tool.risk_tier(), Some("high" | "critical"))
 }
 
 /// Whether a lease is about this call at all, whatever has become of it.
@@ -92,19 +108,6 @@ pub(super) fn links<S: StateRead>(
     tenant: &TenantId,
     first: &LeaseRecord,
 ) -> Result<Vec<LeaseRecord>, ReasonCode> {
-    let mut links = Vec::new();
-    let mut next = Some(first.clone());
-    while let Some(link) = next.take() {
-        alive(ctx, &link)?;
-        if links.len() > CHAIN_MAX {
-            return Err(ReasonCode::DelegationTooDeep);
-        }
-        if let Some(parent) = &link.parent {
-            // A link that is gone has come to its end.
-            next = Some(lease(ctx, tenant, parent).ok_or(ReasonCode::LeaseExpired)?);
-        }
-        links.push(link);
-    }
     let behind = first.chain.iter().map(String::as_str);
     if let Some(code) = killed(ctx.state, tenant, behind.clone(), None) {
         return Err(code);
@@ -114,6 +117,19 @@ pub(super) fn links<S: StateRead>(
             Some(Record::Principal(known)) if !known.disabled && !quarantined(ctx, tenant, subject) => {}
             _ => return Err(ReasonCode::DelegationInvalid),
         }
+    }
+    let mut links = Vec::new();
+    let mut next = Some(first.clone());
+    while let Some(link) = next.take() {
+        alive(ctx, tenant, &link)?;
+        if links.len() > CHAIN_MAX {
+            return Err(ReasonCode::DelegationTooDeep);
+        }
+        if let Some(parent) = &link.parent {
+            // A link that is gone has come to its end.
+            next = Some(lease(ctx, tenant, parent).ok_or(ReasonCode::LeaseExpired)?);
+        }
+        links.push(link);
     }
     Ok(links)
 }
@@ -149,19 +165,36 @@ fn satisfied(constraints: &LeaseConstraints, args: &Object) -> bool {
 
 /// Whether a run of the subject is quarantined, and with it all of them.
 pub(in crate::decide) fn quarantined<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str) -> bool {
-    let known = ctx.state.get(&StateKey::SubjectState(tenant.clone(), subject.to_owned()));
-    matches!(known.as_deref(), Some(Record::SubjectState(known)) if !known.quarantined.is_empty())
+    of_subject(ctx.state, tenant, subject).is_quarantined()
 }
 
-/// Whether a lease is worth anything now, by itself.
-pub(super) fn alive<S: StateRead>(ctx: &Context<'_, S>, lease: &LeaseRecord) -> Result<(), ReasonCode> {
-    if lease.revoked {
+/// Whether a lease is worth anything now, by itself. It dies with whoever holds it or, where no lease of its own stands behind it,
+/// has passed it on.
+pub(super) fn alive<S: StateRead>(
+    ctx: &Context<'_, S>,
+    tenant: &TenantId,
+    lease: &LeaseRecord,
+) -> Result<(), ReasonCode> {
+    let giver = lease.chain.first().filter(|_| lease.parent.is_none());
+    let mut people = core::iter::once(&lease.holder).chain(giver);
+    if lease.revoked || people.any(|subject| of_subject(ctx.state, tenant, subject).void_before > lease.granted) {
         return Err(ReasonCode::LeaseRevoked);
     }
     if lease.expires <= ctx.now {
         return Err(ReasonCode::LeaseExpired);
     }
     if lease.calls_left == 0 { Err(ReasonCode::LeaseExhausted) } else { Ok(()) }
+}
+
+/// Until when a lease and all that it was passed on from can hold at most: what is allowed by it ends then. `now` when a link is gone.
+pub(in crate::decide) fn until<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, id: &str) -> Time {
+    let (mut end, mut next) = (Time::MAX, Some(id.to_owned()));
+    for _ in 0..=CHAIN_MAX {
+        let Some(id) = next.take() else { break };
+        let Some(link) = lease(ctx, tenant, &id) else { return ctx.now };
+        (end, next) = (end.min(link.expires), link.parent);
+    }
+    end
 }
 
 /// The lease of an id.

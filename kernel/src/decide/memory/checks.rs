@@ -1,7 +1,12 @@
 //! What accesses to memory have in common: the namespace, its access lists, and the records behind a name.
 
-use super::{Actor, Context, Hash, MemoryAccess, MemoryAct, MemoryEntry, MemoryKey, MemoryRecord, MemorySpace};
-use super::{ReasonCode, Record, StateKey, StateRead, TaintLabel, TaintSource, from, is_erased};
+use std::sync::Arc;
+
+use super::{Actor, Context, Event, Hash, MemoryAccess, MemoryAct, MemoryEntry, MemoryKey, MemoryOp, MemoryRecord};
+use super::{MemorySpace, ReasonCode, Record, Sensitivity, StateKey, StateRead, TaintLabel, TaintSource};
+use super::{from, is_erased};
+use crate::bundle::{CompiledBundle, Happening, What};
+use crate::decide::conduct::{Conduct, Place};
 use crate::decide::settings;
 
 /// An access under way.
@@ -16,11 +21,13 @@ pub(super) struct Checks<'c, 'a, S: StateRead> {
     /// The first objection that is recorded without being enforced.
     pub(super) objection: Option<ReasonCode>,
     observe: bool,
+    /// The bundle that decides, once it is found.
+    bundle: Option<Arc<CompiledBundle>>,
 }
 
 impl<'c, 'a, S: StateRead> Checks<'c, 'a, S> {
     pub(super) fn new(ctx: &'c Context<'a, S>, act: &'a MemoryAct, actor: Actor<'a>, id: String) -> Self {
-        Checks { ctx, act, actor, id, space: MemorySpace::default(), objection: None, observe: false }
+        Checks { ctx, act, actor, id, space: MemorySpace::default(), objection: None, observe: false, bundle: None }
     }
 
     /// Finds the namespace in the active bundle.
@@ -37,7 +44,35 @@ impl<'c, 'a, S: StateRead> Checks<'c, 'a, S> {
         if let Some(space) = bundle.memory(&self.act.namespace) {
             self.space = space.clone();
         }
+        self.bundle = Some(bundle);
         Ok(())
+    }
+
+    /// What behaviour rules make of the access. Of one that is not made nothing is known but that it was tried.
+    pub(super) fn conduct(&self, body: &MemoryAccess, made: bool) -> Conduct {
+        let Some(bundle) = &self.bundle else { return Conduct::default() };
+        // A query brings nothing yet: its classification is the most that may come of it.
+        let touched = body.classification.filter(|_| made && body.op != MemoryOp::Query);
+        let reads = matches!(body.op, MemoryOp::Read | MemoryOp::Query | MemoryOp::Release);
+        let inbox = self.actor.inbox.iter().map(|label| label.source);
+        let happening = Happening {
+            what: What::Memory { action: body.op.name(), reads },
+            taint: self.actor.run.taint.sources().chain(inbox).collect(),
+            sensitivity: touched.unwrap_or(Sensitivity::None),
+            capability_denied: false,
+            longest_argument: 0,
+        };
+        self.place(bundle).take(&happening, |_| true)
+    }
+
+    /// The change of the run's mode that the access brings; its entry comes after `before` others.
+    pub(super) fn change(&self, conduct: &Conduct, strike: bool, before: usize) -> Option<Event> {
+        let bundle = self.bundle.as_deref()?;
+        self.place(bundle).change(self.ctx, conduct, strike, (&self.actor.run_id, before))
+    }
+
+    fn place<'p>(&'p self, bundle: &'p CompiledBundle) -> Place<'p> {
+        Place::of(self.ctx, bundle, (&self.actor.run, &self.actor.of_subject))
     }
 
     /// Denies by policy, or takes note of it where policy is only observed.
@@ -71,6 +106,17 @@ impl<'c, 'a, S: StateRead> Checks<'c, 'a, S> {
         if self.record(mark).is_some() { Err(ReasonCode::MemoryQuarantined) } else { Ok(()) }
     }
 
+    /// Whether a tainted value of this name waits aside; one that has expired waits no more, swept or not.
+    pub(super) fn aside(&self, key: &str) -> bool {
+        let aside = self.record(MemoryKey::Aside(&self.act.environment, &self.act.namespace, key));
+        aside.is_some_and(|record| record.lives_at(self.ctx.now))
+    }
+
+    /// Why a name has no value: it may have one that waits aside.
+    pub(super) fn unless_aside(&self, key: &str, code: ReasonCode) -> ReasonCode {
+        if self.aside(key) { ReasonCode::MemoryQuarantined } else { code }
+    }
+
     /// The entry of a name, expired or not.
     pub(super) fn entry(&self, key: &str) -> Option<MemoryEntry> {
         match self.record(MemoryKey::Entry(&self.act.environment, &self.act.namespace, key)) {
@@ -90,7 +136,7 @@ impl<'c, 'a, S: StateRead> Checks<'c, 'a, S> {
     }
 
     /// The query of the subject in this namespace that still waits for its release.
-    pub(super) fn query(&self, id: &str) -> Result<super::Sensitivity, ReasonCode> {
+    pub(super) fn query(&self, id: &str) -> Result<Sensitivity, ReasonCode> {
         let Some(MemoryRecord::Query(query)) = self.record(MemoryKey::Query(id)) else {
             return Err(ReasonCode::MemoryUnknown);
         };

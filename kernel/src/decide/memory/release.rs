@@ -24,16 +24,18 @@ pub(super) fn release<S: StateRead>(
     checks.reader()?;
     let clearance = checks.query(&asked.query)?;
     let mut labels: Vec<TaintLabel> = Vec::new();
+    let mut highest = Sensitivity::None;
     for (place, item) in (0u32..).zip(&asked.items) {
         match usable(checks, item, clearance) {
             Ok(()) => {
                 body.released.push(place);
+                highest = highest.max(item.classification);
                 labels.extend(item.labels.iter().cloned().map(|label| from(label, &checks.id)));
             }
             Err(code) => body.withheld.push((place, code)),
         }
     }
-    body.classification = Some(clearance);
+    body.classification = Some(highest);
     if let (true, Some(code)) = (body.released.is_empty(), body.withheld.iter().map(|(_, code)| *code).min()) {
         return Err(code);
     }

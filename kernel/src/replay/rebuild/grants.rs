@@ -1,7 +1,5 @@
 //! Leases, delegations and people's answers as commands again.
 
-use assent_ledger::ids::Time;
-
 use super::bytes;
 use super::execution::stand_in;
 use crate::command::{ApprovalAction, ApprovalCommand, CommandBody, GrantCommand, GrantTerms, Role};
@@ -13,13 +11,11 @@ use crate::reason::ReasonCode;
 use crate::replay::finding::Why;
 use crate::replay::recorded::{Payloads, Recorded};
 
-const SECOND_MICROS: u64 = 1_000_000;
-
 /// The request for a lease that an entry records.
 pub(super) fn request(recorded: &Recorded, ruled: &GrantRuled, payloads: &impl Payloads) -> Result<CommandBody, Why> {
     let run_id = recorded.entry.run_id.clone().filter(|_| ruled.bound);
     let terms = terms(recorded, ruled, run_id, payloads)?;
-    Ok(CommandBody::Grant(Box::new(GrantCommand::Request { subject: asserted(recorded, ruled), terms })))
+    Ok(CommandBody::Grant(Box::new(GrantCommand::Request { subject: ruled.asked_subject.clone(), terms })))
 }
 
 /// The delegation that an entry records. Whether it named its run is not said; a run that was there is as good as one that was named.
@@ -32,13 +28,8 @@ pub(super) fn delegation(
     let run_id = recorded.entry.run_id.clone().filter(|_| !implicit);
     let terms = terms(recorded, &body.ruled, run_id, payloads)?;
     let (lease, to) = (body.from.clone(), body.to.clone());
-    let subject = asserted(recorded, &body.ruled);
+    let subject = body.ruled.asked_subject.clone();
     Ok(CommandBody::Grant(Box::new(GrantCommand::Delegate { subject, lease, to, terms })))
-}
-
-/// A subject that a tenant-wide credential stated; that of a credential of its own is the caller's.
-fn asserted(recorded: &Recorded, ruled: &GrantRuled) -> Option<String> {
-    ruled.subject.clone().filter(|subject| recorded.entry.actor.as_ref() != Some(subject))
 }
 
 fn terms(
@@ -47,33 +38,17 @@ fn terms(
     run_id: Option<String>,
     payloads: &impl Payloads,
 ) -> Result<GrantTerms, Why> {
-    let code = ruled.codes.first();
-    // Who asked, or for which run, is not on the record where that was the reason.
-    if ruled.subject.is_none() {
-        return Err(Why::NoRule);
-    }
     let constraints = if ruled.constrained { bytes(recorded, CONSTRAINTS_ROLE, payloads)? } else { Vec::new() };
-    let seconds = match ruled.expires {
-        Some(expires) => seconds_between(recorded.entry.time, expires),
-        // How long it was to hold is not on the record of what was not granted: too long, if that may have been the reason.
-        None if code == Some(&ReasonCode::CapabilityNotGrantable) => u32::MAX,
-        None => 1,
-    };
     Ok(GrantTerms {
         environment: ruled.environment.clone(),
-        run_id,
+        run_id: ruled.asked_run_id.clone().or(run_id),
         class: ruled.class.clone(),
         actions: ruled.actions.clone(),
         constraints,
         calls: ruled.calls,
-        seconds,
+        seconds: ruled.seconds,
         justification: stand_in(recorded, JUSTIFICATION_ROLE, payloads).unwrap_or_default(),
     })
-}
-
-/// A lease that was cut to another one's end need not end at a whole second: the next one is cut again.
-fn seconds_between(from: Time, to: Time) -> u32 {
-    u32::try_from(to.0.saturating_sub(from.0).div_ceil(SECOND_MICROS)).unwrap_or(u32::MAX)
 }
 
 /// The revocation that an entry records.

@@ -7,7 +7,7 @@ use assent_ledger::ids::Time;
 
 use crate::bundle::limits::DISTINCT_MAX;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::limits::TEXT_BYTES_MAX;
+use crate::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::state::record::RecordCodec;
 
 /// A count, an exact sum, or distinct values.
@@ -21,16 +21,18 @@ pub struct AccumulatorRecord {
     pub distinct: BTreeSet<Hash>,
     /// When it ends; `None` for one of a run.
     pub expires: Option<Time>,
+    /// The run with which it ends; `None` for one that ends by itself.
+    pub run: Option<String>,
 }
 
 impl Default for AccumulatorRecord {
     fn default() -> Self {
-        AccumulatorRecord { count: 0, sum: "0".to_owned(), distinct: BTreeSet::new(), expires: None }
+        AccumulatorRecord { count: 0, sum: "0".to_owned(), distinct: BTreeSet::new(), expires: None, run: None }
     }
 }
 
 impl RecordCodec for AccumulatorRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.u64(self.count);
@@ -38,6 +40,7 @@ impl RecordCodec for AccumulatorRecord {
         w.count(self.distinct.len());
         self.distinct.iter().for_each(|hash| w.fixed(&hash.0));
         w.option(self.expires, |w, time| w.u64(time.0));
+        w.text_opt(self.run.as_deref());
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -49,6 +52,7 @@ impl RecordCodec for AccumulatorRecord {
         if distinct.len() != values {
             return Err(CodecError::Invalid { what: "the values" });
         }
-        Ok(AccumulatorRecord { count, sum, distinct, expires: r.option("the end", |r| r.time("the end"))? })
+        let expires = r.option("the end", |r| r.time("the end"))?;
+        Ok(AccumulatorRecord { count, sum, distinct, expires, run: r.text_opt("the run", NAME_BYTES_MAX)? })
     }
 }

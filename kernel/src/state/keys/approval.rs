@@ -1,7 +1,7 @@
 //! A call that waits for people: `Approval(tenant, approval id)`. It stays after it was answered, so that it is used once.
 
 use assent_ledger::hash::Hash;
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{Seq, Time};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{
@@ -52,6 +52,10 @@ pub struct Vote {
     pub approver: String,
     /// In which of the roles that are asked for.
     pub roles: Vec<String>,
+    /// Name of the credential with which the person agreed.
+    pub credential: String,
+    /// Position of the answer's entry.
+    pub seq: Seq,
 }
 
 /// How far an approval has come. The numbers are stored.
@@ -108,7 +112,7 @@ impl ApprovalStatus {
 }
 
 impl RecordCodec for ApprovalRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.u8(self.status.number());
@@ -127,6 +131,8 @@ impl RecordCodec for ApprovalRecord {
         for vote in &self.votes {
             w.text(&vote.approver);
             write_texts(&vote.roles, w);
+            w.text(&vote.credential);
+            w.u64(vote.seq.0);
         }
         write_texts(&self.conditions, w);
     }
@@ -159,6 +165,8 @@ fn read_votes(r: &mut Reader<'_>) -> Result<Vec<Vote>, CodecError> {
         Ok(Vote {
             approver: r.text("an approver", SUBJECT_BYTES_MAX)?,
             roles: read_texts(r, "an approver's roles", APPROVAL_ROLES_MAX, NAME_BYTES_MAX)?,
+            credential: r.text("an approver's credential", NAME_BYTES_MAX)?,
+            seq: r.seq("an answer")?,
         })
     };
     (0..count).map(|_| vote(r)).collect()

@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::{Seq, Time};
 
 use crate::codec::{CodecError, Reader, Writer};
-use crate::event::{Obligation, PolicyDecision};
+use crate::event::{Obligation, PayloadIntent, PolicyDecision, with_params};
 use crate::limits::{NAME_BYTES_MAX, OBLIGATIONS_MAX, TEXT_BYTES_MAX};
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
@@ -52,8 +52,8 @@ pub struct DecisionTerms {
 }
 
 impl DecisionTerms {
-    /// The terms that a decision states.
-    pub fn of(body: &PolicyDecision) -> DecisionTerms {
+    /// The terms that a decision states, with what its payloads hold of them.
+    pub fn of(body: &PolicyDecision, payloads: &[PayloadIntent]) -> DecisionTerms {
         let effects = &body.effects;
         DecisionTerms {
             effective: body.effective,
@@ -61,7 +61,7 @@ impl DecisionTerms {
             token_expires: effects.token_expires,
             audience: effects.audience.clone(),
             constraints: effects.constraints.clone(),
-            obligations: effects.obligations.clone(),
+            obligations: with_params(&effects.obligations, payloads),
             approval: effects.approval.clone(),
             replacement: effects.replacement,
             replacement_tool: effects.replacement_tool.clone(),

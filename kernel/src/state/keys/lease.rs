@@ -1,6 +1,6 @@
 //! A capability that a subject holds for a time: `Lease(tenant, lease id)`; granted to it, or passed on by another subject.
 
-use assent_ledger::ids::Time;
+use assent_ledger::ids::{Seq, Time};
 
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{CHAIN_MAX, LEASE_ACTIONS_MAX, LEASE_CONSTRAINTS_BYTES_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX};
@@ -25,6 +25,8 @@ pub struct LeaseRecord {
     pub calls_left: u32,
     /// From when on it is worth nothing.
     pub expires: Time,
+    /// Position of the entry that granted it: it dies when somebody in it is stopped later.
+    pub granted: Seq,
     /// Whether it was revoked, or died with a quarantine.
     pub revoked: bool,
     /// The lease that it was passed on from; `None` for one that was granted, and for one passed on from a standing capability.
@@ -62,7 +64,7 @@ impl LeaseRecord {
 pub const ALL_ACTIONS: &str = "*";
 
 impl RecordCodec for LeaseRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.text(&self.holder);
@@ -80,6 +82,7 @@ impl RecordCodec for LeaseRecord {
         }
         w.u32(self.calls_left);
         w.u64(self.expires.0);
+        w.u64(self.granted.0);
         w.bool(self.revoked);
         w.text_opt(self.parent.as_deref());
         write_texts(&self.chain, w);
@@ -100,6 +103,7 @@ impl RecordCodec for LeaseRecord {
             },
             calls_left: r.u32("the calls")?,
             expires: r.time("the expiry")?,
+            granted: r.seq("the grant")?,
             revoked: r.bool("revoked")?,
             parent: r.text_opt("the parent", NAME_BYTES_MAX)?,
             chain: read_texts(r, "the chain", CHAIN_MAX, SUBJECT_BYTES_MAX)?,

@@ -1,4 +1,4 @@
-//! Memory: `Memory(tenant, what)`, with the three kinds of `what` that `MemoryKey` writes. Values are payloads and not here.
+//! Memory: `Memory(tenant, what)`, with the four kinds of `what` that `MemoryKey` writes. Values are payloads and not here.
 
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{Seq, Time};
@@ -19,6 +19,8 @@ pub enum MemoryKey<'a> {
     Query(&'a str),
     /// That an entry or an external item is quarantined: environment, namespace, name.
     Quarantine(&'a str, &'a str, &'a str),
+    /// A tainted value that is kept aside until somebody lets it take the name's place: environment, namespace, name.
+    Aside(&'a str, &'a str, &'a str),
 }
 
 impl MemoryKey<'_> {
@@ -28,6 +30,7 @@ impl MemoryKey<'_> {
             MemoryKey::Entry(environment, namespace, key) => format!("entry {environment} {namespace} {key}"),
             MemoryKey::Query(id) => format!("query {id}"),
             MemoryKey::Quarantine(environment, namespace, key) => format!("quarantine {environment} {namespace} {key}"),
+            MemoryKey::Aside(environment, namespace, key) => format!("aside {environment} {namespace} {key}"),
         }
     }
 }
@@ -93,6 +96,11 @@ impl MemoryRecord {
             MemoryRecord::Query(query) => Some(query.expires),
             MemoryRecord::Quarantine(_) => None,
         }
+    }
+
+    /// Whether the record is still worth something, swept or not.
+    pub fn lives_at(&self, now: Time) -> bool {
+        self.expires().is_none_or(|expires| expires > now)
     }
 }
 

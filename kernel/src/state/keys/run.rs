@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use assent_ledger::hash::Hash;
 use assent_ledger::ids::Time;
 
+use super::recent_calls::RecentCalls;
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{LATCHES_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::state::record::RecordCodec;
@@ -129,14 +129,14 @@ pub struct RunRecord {
     pub latches: BTreeMap<String, u8>,
     /// What observe mode would have enforced.
     pub shadow: ShadowState,
-    /// Digest of the last call's tool and arguments, and how often it came in a row. Zero when the arguments were erased.
-    pub last_call: Hash,
-    /// How often the last call came in a row.
-    pub repeats: u32,
+    /// The calls that came last, and how often; those whose arguments were erased are left out.
+    pub recent: RecentCalls,
     /// How many runs, messages or delegations lie between a person and this run.
     pub generation: u32,
     /// Executions that were started and not completed.
     pub open_intents: u32,
+    /// Whether it was quarantined and not released since; closing it is no release.
+    pub quarantined: bool,
 }
 
 /// Denials and modes as they would be if observe mode enforced.
@@ -160,10 +160,10 @@ impl RunRecord {
             taint: TaintSet::default(),
             latches: BTreeMap::new(),
             shadow: ShadowState::default(),
-            last_call: Hash::default(),
-            repeats: 0,
+            recent: RecentCalls::default(),
             generation: 0,
             open_intents: 0,
+            quarantined: false,
         }
     }
 
@@ -174,7 +174,7 @@ impl RunRecord {
 }
 
 impl RecordCodec for RunRecord {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn write(&self, w: &mut Writer) {
         w.text(&self.subject);
@@ -190,10 +190,10 @@ impl RecordCodec for RunRecord {
         }
         w.u32(self.shadow.strikes);
         w.u8(self.shadow.mode.number());
-        w.fixed(&self.last_call.0);
-        w.u32(self.repeats);
+        self.recent.write(w);
         w.u32(self.generation);
         w.u32(self.open_intents);
+        w.bool(self.quarantined);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -206,10 +206,10 @@ impl RecordCodec for RunRecord {
             taint: TaintSet::read(r)?,
             latches: read_latches(r)?,
             shadow: ShadowState { strikes: r.u32("the shadow strikes")?, mode: read_mode(r)? },
-            last_call: r.hash("the last call")?,
-            repeats: r.u32("the repeats")?,
+            recent: RecentCalls::read(r)?,
             generation: r.u32("the generation")?,
             open_intents: r.u32("the open intents")?,
+            quarantined: r.bool("quarantined")?,
         })
     }
 }

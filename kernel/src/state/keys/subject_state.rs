@@ -12,9 +12,12 @@ use crate::taint::{OTHER_ORIGINS, TaintLabel};
 /// What no new run of a subject escapes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubjectStateRecord {
-    /// Its runs that are quarantined; at its cap the oldest stays. While there is one, every run of the subject is.
+    /// Its runs that are quarantined; at the cap the oldest stay. While there is one, listed or not, every run of the subject is.
     pub quarantined: Vec<String>,
-    /// No decision of the subject before this position can be redeemed: it was quarantined since.
+    /// How many more of its runs are quarantined than there is room to list.
+    pub unlisted: u32,
+    /// No decision of the subject before this position can be redeemed, and no lease that it held or passed on before is worth
+    /// anything: it was quarantined, disabled or stopped since.
     pub void_before: Seq,
     /// Labels of messages that it may have read, each with the time until which it joins every run in which the subject acts.
     pub inbox: Vec<InboxLabel>,
@@ -37,6 +40,30 @@ impl SubjectStateRecord {
     /// Whether nothing holds, so that there need be no record.
     pub fn is_empty(&self) -> bool {
         *self == SubjectStateRecord::default()
+    }
+
+    /// Whether a run of the subject is quarantined, and with it all of them.
+    pub const fn is_quarantined(&self) -> bool {
+        self.unlisted > 0 || !self.quarantined.is_empty()
+    }
+
+    /// Takes a run into quarantine.
+    pub fn quarantine(&mut self, run_id: &str) {
+        if self.quarantined.len() < QUARANTINED_RUNS_MAX {
+            self.quarantined.push(run_id.to_owned());
+        } else {
+            self.unlisted = self.unlisted.saturating_add(1);
+        }
+    }
+
+    /// Lets a run out of quarantine that was taken into it.
+    pub fn release(&mut self, run_id: &str) {
+        match self.quarantined.iter().position(|known| known == run_id) {
+            Some(at) => {
+                self.quarantined.remove(at);
+            }
+            None => self.unlisted = self.unlisted.saturating_sub(1),
+        }
     }
 
     /// The labels that join a run in which the subject acts now.
@@ -75,11 +102,12 @@ impl SubjectStateRecord {
 }
 
 impl RecordCodec for SubjectStateRecord {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn write(&self, w: &mut Writer) {
         w.count(self.quarantined.len());
         self.quarantined.iter().for_each(|run| w.text(run));
+        w.u32(self.unlisted);
         w.u64(self.void_before.0);
         w.count(self.inbox.len());
         for item in &self.inbox {
@@ -97,6 +125,7 @@ impl RecordCodec for SubjectStateRecord {
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         let runs = r.count("the runs", QUARANTINED_RUNS_MAX)?;
         let quarantined: Result<Vec<String>, _> = (0..runs).map(|_| r.text("a run", NAME_BYTES_MAX)).collect();
+        let unlisted = r.u32("the runs that are not listed")?;
         let void_before = r.seq("the void decisions")?;
         let labels = r.count("the inbox", INBOX_LABELS_MAX + crate::taint::TaintSource::ALL.len())?;
         let inbox: Result<Vec<InboxLabel>, _> =
@@ -105,7 +134,7 @@ impl RecordCodec for SubjectStateRecord {
         let rules = r.count("the latches", LATCHES_MAX)?;
         let latches: Result<BTreeMap<String, u8>, _> =
             (0..rules).map(|_| Ok((r.text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect();
-        Ok(SubjectStateRecord { quarantined, void_before, inbox, generation, latches: latches? })
+        Ok(SubjectStateRecord { quarantined, unlisted, void_before, inbox, generation, latches: latches? })
     }
 }
 

@@ -124,6 +124,7 @@ const ADVICE: &[(ReasonCode, &str)] = &[
     (BehaviourDepth, "Flatten the chain of calls that cause calls."),
     (BehaviourFanOut, "Cause fewer calls from one call."),
     (BehaviourCascade, "Stop agents from setting each other to work in a circle."),
+    (BehaviourParent, "Name the decision that was redeemed in the same run and is not completed, or none."),
     (ObligationUnsupported, "Use an enforcement point that registers the required obligation."),
     (MemoryAcl, "Have the memory's owner admit the subject, or use the subject's own memory."),
     (MemoryQuarantined, "Have an authorised person look at the entry and release it."),

@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod archive;
-mod execution;
-mod random;
+pub mod calls;
+pub mod random;
 pub mod runs;
 pub mod spending;
 
 use assent_kernel::command::{
     Agent, Batch, Caller, Command, CommandBody, ControlCommand, Evaluate, Genesis, NewCredential, NewTenant,
-    OfferedSource, Redeem, RequestId, Role, RunCommand, RunRequest,
+    OfferedSource, RequestId, Role,
 };
 use assent_kernel::machine::{Answer, AppliedBatch, HeadRecord, LogPosition, Machine};
 use assent_kernel::refusal::Refusal;
@@ -21,7 +21,7 @@ use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time, TreeSize};
 use assent_ledger::keys::{Role as KeyRole, SecretKey};
 use assent_ledger::seal::{LedgerCreated, SealReason, SpanAnchored, SpanCosigned};
-use execution::{random_execution, token_of};
+pub use random::random_world;
 
 pub const START_MICROS: u64 = 1_900_000_000_000_000;
 pub const SECOND: u64 = 1_000_000;
@@ -213,9 +213,9 @@ pub struct World {
     pub leaves: Vec<Vec<u8>>,
     pub sent: Vec<Command>,
     pub index: u64,
-    /// Decisions that could be redeemed when they were made.
-    pub tokens: Vec<Redeem>,
-    pub queries: Vec<String>,
+    /// What every command came to.
+    pub answers: Vec<Answer>,
+    pub seen: random::Seen,
 }
 
 impl World {
@@ -228,8 +228,8 @@ impl World {
             leaves: Vec::new(),
             sent: Vec::new(),
             index: 0,
-            tokens: Vec::new(),
-            queries: Vec::new(),
+            answers: Vec::new(),
+            seen: random::Seen::default(),
         }
     }
 
@@ -263,12 +263,8 @@ impl World {
         let batch = Batch::decode(&Batch { commands }.encode()).unwrap();
         let applied = self.machine.apply(&self.state, &batch, &position(self.index));
         self.state.commit(&applied.state, &applied.dropped_buckets);
-        for (command, answer) in asked.iter().zip(&applied.answers) {
-            self.tokens.extend(token_of(command, answer));
-            if let (CommandBody::Memory(_), Answer::Ruled { event_id, .. }) = (&command.body, answer) {
-                self.queries.push(event_id.clone());
-            }
-        }
+        self.seen.learn(&asked, &applied);
+        self.answers.extend(applied.answers.iter().cloned());
         self.leaves.extend(applied.entries.iter().map(|entry| entry.leaf.clone()));
         applied
     }
@@ -345,131 +341,6 @@ impl World {
     }
 }
 
-const TENANTS: [&str; 3] = ["acme", "zeta", "newco"];
-const SUBJECTS: [&str; 4] = ["agent-1", "agent-2", "reader-x", "spiffe://example.com/agent/9"];
-const TOOLS: [&str; 5] = ["mail.send", "http.fetch", "file.read", "nobody.knows", "bad name"];
-const INPUTS: [&str; 6] = [
-    GOOD_MAIL,
-    r#"{"url":"https://api.example.com/v1"}"#,
-    r#"{"path":"/srv/data/report.txt"}"#,
-    r#"{"to":["a@example.com"],"to":[]}"#,
-    "not json",
-    r#"{"to":["a@example.com"],"subject":"hello","recipient_count":500}"#,
-];
-
-/// Commands of every kind, good and bad, on top of `World::ready`: `count` in all, each applied in a batch of its own.
-pub fn random_world(seed: u64, count: usize) -> World {
-    let mut world = World::ready(seed);
-    while world.sent.len() < count {
-        let command = random_command(&mut world);
-        world.send_command(command);
-    }
-    world
-}
-
-fn random_command(world: &mut World) -> Command {
-    let mut dice = world.dice.clone();
-    dice.next();
-    match dice.below(40) {
-        // A long silence: implicit runs go idle, and now and then request ids leave the window.
-        0 => world.clock += (20 + dice.below(40)) * 60 * SECOND,
-        1 if dice.below(8) == 0 => world.clock += 25 * 3_600 * SECOND,
-        _ => world.clock += dice.below(SECOND),
-    }
-    let caller = random_caller(&mut dice);
-    let body = random_body(world, &mut dice);
-    let suitable = match &body {
-        CommandBody::Seal { .. } | CommandBody::Cosigned(_) | CommandBody::Anchored(_) | CommandBody::Tick => node(),
-        CommandBody::Run(run) if !matches!(**run, RunCommand::AttachTaint { .. } | RunCommand::RecordStep { .. }) => {
-            admin(dice.pick(&TENANTS))
-        }
-        CommandBody::Evaluate(_)
-        | CommandBody::Message(_)
-        | CommandBody::Memory(_)
-        | CommandBody::OpenRun(_)
-        | CommandBody::CloseRun(_)
-        | CommandBody::Execution(_)
-        | CommandBody::Run(_) => agent(dice.pick(&TENANTS), dice.pick(&[Some("agent-1"), Some("agent-1"), None])),
-        _ => operator(),
-    };
-    let mut command = world.command(if dice.below(8) == 0 { caller } else { suitable }, body);
-    match dice.below(24) {
-        // The same request again, perhaps long after.
-        0..=2 => {
-            let stamp = command.stamp.clone();
-            let sent = dice.pick(&world.sent);
-            command = Command { stamp, ..sent };
-        }
-        // An id that was used for something else.
-        3 => command.request_id = dice.pick(&world.sent).request_id,
-        // A leader whose clock is behind, or far ahead of the request's.
-        4 => command.stamp.time = Time(world.clock.saturating_sub(dice.below(3_600) * SECOND)),
-        5 => command.request_id = RequestId::new(world.clock / 1_000 + 3_600_000, dice.bytes()),
-        _ => {}
-    }
-    command
-}
-
-fn random_caller(dice: &mut Dice) -> Caller {
-    let of = dice.pick(&TENANTS);
-    match dice.below(5) {
-        0 => operator(),
-        1 => node(),
-        2 => admin(of),
-        3 => Caller { role: Role::Auditor, ..admin(of) },
-        _ => agent(of, Some(dice.pick(&SUBJECTS))),
-    }
-}
-
 pub fn control(command: ControlCommand) -> CommandBody {
     CommandBody::Control(Box::new(command))
-}
-
-fn random_body(world: &World, dice: &mut Dice) -> CommandBody {
-    let of = dice.pick(&TENANTS);
-    let subject = dice.pick(&SUBJECTS);
-    // The first subject is never shut out, so that a long sequence goes on deciding.
-    let other = dice.pick(&SUBJECTS[1..]);
-    let run = format!("run-{}", dice.below(6));
-    let asserted = (dice.below(3) == 0).then(|| subject.to_owned());
-    match dice.below(50) {
-        0 => CommandBody::Genesis(Box::new(genesis())),
-        1 => new_tenant(of),
-        2 => register(of, subject),
-        3 if dice.below(6) == 0 => CommandBody::DisablePrincipal { tenant: tenant(of), subject: other.into() },
-        4 => credential_of(&agent(of, Some(subject))),
-        5 if dice.below(8) == 0 => CommandBody::RevokeCredential { tenant: tenant(of), name: format!("key-{other}") },
-        6 => offer(of),
-        7 => CommandBody::OfferBundle(OfferedSource { tenant: tenant(of), source: b"name: [".to_vec() }),
-        8 => activate(of),
-        9 => CommandBody::OpenRun(RunRequest { run_id: run, subject: asserted, parent_run_id: None }),
-        10 => CommandBody::CloseRun(RunRequest { run_id: run, subject: asserted, parent_run_id: None }),
-        11 | 12 => world.seal(),
-        13 => CommandBody::Seal { reason: SealReason::Idle, expected_start: TreeSize(dice.below(9)) },
-        14 => world.cosigned(),
-        15 => world.anchored(),
-        30 => CommandBody::Tick,
-        31..=35 => random_execution(world, dice),
-        16 => {
-            let public = SecretKey::from_seed(&dice.bytes()).public();
-            let grant = Grant {
-                role: KeyRole::Cosigner,
-                node: Some(NodeId(dice.below(6))),
-                from_size: TreeSize(dice.below(100)),
-                to_size: None,
-            };
-            let signer = if dice.below(3) == 0 { SecretKey::from_seed(&[9; 32]) } else { root_key() };
-            CommandBody::EndorseKey(Box::new(endorse(&origin(), &signer, public, grant).unwrap()))
-        }
-        18 | 19 => control(random::random_control(dice, of, other)),
-        22..=24 => CommandBody::Memory(Box::new(random::random_memory(world, dice, of, asserted))),
-        20 | 21 => CommandBody::Message(Box::new(random::random_message(world, dice, of, subject))),
-        44..=47 => CommandBody::Run(Box::new(runs::random_run(dice, of, run, asserted))),
-        _ => evaluate(Evaluate {
-            run_id: (dice.below(2) == 0).then_some(run),
-            subject: asserted,
-            environment: dice.pick(&["prod", "prod", "prod", "test"]).into(),
-            ..call(dice.pick(&TOOLS), dice.pick(&INPUTS))
-        }),
-    }
 }
