@@ -18,6 +18,8 @@ use crate::v1::control_client::ControlClient;
 use crate::v1::execution_client::ExecutionClient;
 use crate::v1::memory_client::MemoryClient;
 use crate::v1::messages_client::MessagesClient;
+use crate::v1::runs_client::RunsClient;
+use crate::v1::signals_client::SignalsClient;
 
 /// A method under its name in the service, which may differ from the client's.
 macro_rules! called {
@@ -72,6 +74,16 @@ commands! {
     open_run(OpenRunRequest) -> CommandResponse via AdminClient;
     /// Closes a run.
     close_run(CloseRunRequest) -> CommandResponse via AdminClient;
+    /// Makes a run do less, or lets a restricted one go on.
+    set_run_mode(SetRunModeRequest) -> CommandResponse via RunsClient as set_mode;
+    /// Lets a quarantined run go on.
+    release_quarantine(ReleaseQuarantineRequest) -> CommandResponse via RunsClient as release;
+    /// Attaches taint to an open run.
+    attach_taint(AttachTaintRequest) -> CommandResponse via RunsClient;
+    /// Records what an open run did besides calls.
+    record_step(RecordStepRequest) -> CommandResponse via RunsClient;
+    /// Reports signals about a run, a subject or the whole tenant.
+    report_signal(ReportSignalRequest) -> CommandResponse via SignalsClient as report;
     /// Records an endorsement by the root key.
     endorse_key(EndorseKeyRequest) -> CommandResponse via AdminClient;
     /// Records a retirement by the root key.

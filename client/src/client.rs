@@ -39,9 +39,16 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether the action may be done. Every verdict but `allow` means no.
+    /// Whether the action may be done as it was asked for. Everything that is enforced but `allow` means no.
     pub fn is_allowed(&self) -> bool {
-        self.response.verdict() == v1::Verdict::Allow
+        self.enforced() == v1::Verdict::Allow
+    }
+
+    /// What is enforced: the verdict, or, where policy is only observed, what the terms say in its place. With a [`Trust`] both are what
+    /// the leaf says.
+    pub fn enforced(&self) -> v1::Verdict {
+        let terms = self.response.terms.as_ref().map(|terms| terms.effective());
+        terms.unwrap_or_else(|| self.response.verdict())
     }
 }
 
@@ -64,6 +71,12 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let endpoints = Arc::new(Endpoints::new(&config)?);
         Ok(Client { endpoints, trust: None, tenant: config.tenant })
+    }
+
+    /// The same client with another credential, over the same connections. `tenant` is whose decisions it asks for.
+    pub fn with_token(&self, token: &str, tenant: Option<String>) -> Result<Self, ClientError> {
+        let endpoints = Arc::new(self.endpoints.with_token(token)?);
+        Ok(Client { endpoints, trust: self.trust.clone(), tenant })
     }
 
     /// Makes the client verify every receipt. Without this, decisions are believed because the connection is

@@ -3,6 +3,7 @@
 //! The client prefers the leader, since any other node would only pass the request on. Who leads is asked of whatever
 //! node is reachable and is a hint: a wrong hint costs a hop or a retry, never an answer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
@@ -22,11 +23,16 @@ const INFO_MAX: Duration = Duration::from_secs(1);
 /// While on a node that does not lead, or after a failure: how long until the leader is looked up again.
 const RECHECK_AFTER: Duration = Duration::from_secs(2);
 
-/// The endpoints with their connections.
+/// The endpoints with their connections, and the credential with which they are used.
 pub(crate) struct Endpoints {
-    tls: ClientTlsConfig,
+    nodes: Arc<Nodes>,
     policy: RetryPolicy,
     token: Option<tonic::metadata::AsciiMetadataValue>,
+}
+
+/// What clients with different credentials can share.
+struct Nodes {
+    tls: ClientTlsConfig,
     state: Mutex<State>,
 }
 
@@ -71,7 +77,13 @@ impl Endpoints {
             }
         }
         let state = State { targets, current: 0, find_leader_at: Some(Instant::now()), avoid: None };
-        Ok(Endpoints { tls, policy: config.retry, token, state: Mutex::new(state) })
+        let nodes = Arc::new(Nodes { tls, state: Mutex::new(state) });
+        Ok(Endpoints { nodes, policy: config.retry, token })
+    }
+
+    /// The same nodes over the same connections with another credential.
+    pub(crate) fn with_token(&self, token: &str) -> Result<Self, ClientError> {
+        Ok(Endpoints { nodes: self.nodes.clone(), policy: self.policy, token: Some(bearer(token)?) })
     }
 
     pub(crate) fn policy(&self) -> &RetryPolicy {
@@ -84,7 +96,7 @@ impl Endpoints {
 
     /// A connection to the node to ask now: the leader if it is known, else any node that can be reached.
     pub(crate) async fn connection(&self, deadline: Deadline) -> Result<Connection, Failure> {
-        let mut state = self.state.lock().await;
+        let mut state = self.nodes.state.lock().await;
         let mut found = self.any(&mut state, deadline).await?;
         if state.find_leader_at.is_some_and(|at| at <= Instant::now()) {
             state.find_leader_at = Some(Instant::now() + RECHECK_AFTER);
@@ -109,7 +121,7 @@ impl Endpoints {
 
     /// The connection broke or went silent: drop it, ask another node next, and look for the leader again.
     pub(crate) async fn lost(&self, address: &str) {
-        let mut state = self.state.lock().await;
+        let mut state = self.nodes.state.lock().await;
         let Some(position) = state.targets.iter().position(|t| t.address == address) else { return };
         if let Some(target) = state.targets.get_mut(position) {
             target.channel = None;
@@ -123,7 +135,7 @@ impl Endpoints {
 
     /// The node answered that it cannot take the request now: it may have stopped leading.
     pub(crate) async fn not_accepted(&self) {
-        let mut state = self.state.lock().await;
+        let mut state = self.nodes.state.lock().await;
         state.find_leader_at = Some(Instant::now());
     }
 
@@ -193,7 +205,7 @@ impl Endpoints {
         let time = deadline.attempt(self.policy.connect_max);
         let wrap = |error: &dyn std::error::Error| Failure::unreachable(format!("{address}: {}", with_causes(error)));
         let endpoint = Endpoint::from_shared(address.to_owned())
-            .and_then(|e| e.tls_config(self.tls.clone()))
+            .and_then(|e| e.tls_config(self.nodes.tls.clone()))
             .map_err(|e| wrap(&e))?
             .connect_timeout(time)
             .tcp_nodelay(true)

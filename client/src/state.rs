@@ -45,6 +45,8 @@ lists! {
     principals: principals -> PrincipalsResponse;
     /// Kill switches that were ever set.
     kill_switches: kill_switches -> KillSwitchesResponse;
+    /// Signals that were reported and still hold.
+    signals: signals -> SignalsResponse;
 }
 
 impl Client {

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod batcher;
+pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod fence;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use assent_kernel::decide::recorded_keyring;
 use assent_kernel::stamp::Stamp;
@@ -14,6 +14,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::batcher::Batcher;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::files;
@@ -55,12 +56,26 @@ pub struct Node {
     tls: TlsMaterial,
     log_key: Arc<SecretKey>,
     anchor: AnchorTarget,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
+}
+
+/// Compiles what is active beside the rest of the start. An error here is one that apply meets too, and ends the process for.
+fn compile_active(store: Arc<Store>) {
+    tokio::task::spawn_blocking(move || match store.view().compile_active() {
+        Ok(bundles) => tracing::info!(bundles, "active bundles are compiled"),
+        Err(error) => tracing::warn!(%error, "active bundles could not be compiled ahead"),
+    });
 }
 
 impl Node {
     /// Opens everything below the data folder and starts Raft; serves nothing yet.
     pub async fn start(config: Config) -> Result<Arc<Node>, StartError> {
+        Self::start_with_clock(config, Arc::new(SystemClock)).await
+    }
+
+    /// The same with another clock than the system's: for tests that let time pass.
+    pub async fn start_with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Arc<Node>, StartError> {
         let identity = NodeIdentity::load(&config.data_dir).map_err(failed)?;
         let log_key = Arc::new(SecretKey::from_seed(&*files::read_key(&config.keys.log).map_err(failed)?));
         let storage_key = StorageKey::new(files::read_key(&config.keys.storage).map_err(failed)?);
@@ -71,6 +86,8 @@ impl Node {
             Store::open(&config.data_dir, config.origin.clone(), storage_key.clone(), fence.clone()).map_err(failed)?;
         let mut log =
             raft::open::open(&config.data_dir.join("raft"), storage_key.as_bytes(), &config.origin).map_err(failed)?;
+        log = log.compiling(store.bundles().clone());
+        compile_active(store.clone());
         raft::reconcile::reconcile(&mut log, &store).await.map_err(failed)?;
         let network = PeerNetwork::new(tls.clone(), config.origin.as_str());
         let raft_config = raft::raft_config(&config.raft, config.origin.as_str()).map_err(failed)?;
@@ -90,6 +107,7 @@ impl Node {
             &config.data_dir,
             store.clone(),
             fence.clone(),
+            clock.clone(),
         )
         .map_err(failed)?;
         let stop = CancellationToken::new();
@@ -107,6 +125,7 @@ impl Node {
             tls,
             log_key,
             anchor,
+            clock,
             stop,
         });
         tokio::spawn(sealer::run(node.clone()));
@@ -211,8 +230,7 @@ impl Node {
 
     /// The node's clock.
     pub fn now(&self) -> Time {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+        self.clock.now()
     }
 
     /// Time and randomness for one command: nothing random happens after this.

@@ -31,7 +31,7 @@ pub async fn run(node: Arc<Node>) {
 /// Proposes a tick if it would record something now; says whether it did, for there may be more.
 ///
 /// A crash after it was proposed leaves a tick that is committed or not: the next leader walks on from where the record says.
-async fn tick(node: &Node) -> bool {
+pub async fn tick(node: &Node) -> bool {
     let command = command(node);
     let due = {
         let view = node.store().view();

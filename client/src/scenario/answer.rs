@@ -25,8 +25,20 @@ pub struct Answer {
     pub request_salt: Vec<u8>,
     /// Hash of the declaration of the tool that may run, 32 bytes or none.
     pub tool_schema: Vec<u8>,
+    /// Whether it is recorded without being enforced.
+    pub observe: bool,
+    /// Until when it can be redeemed, as entries state times; nothing when it cannot.
+    pub token_expires: Option<String>,
+    /// The only executor that may redeem it.
+    pub audience: Option<String>,
+    /// What the enforcement point has to do besides: the kind, `!` when the call must not run without it, and the parameters.
+    pub obligations: Vec<String>,
     /// What may run: the call, or what replaces it. Filled in by the driver, which knows what it asked.
     pub call: Option<Box<EvaluatedCall>>,
+    /// What a read of memory gave out.
+    pub value: Option<Vec<u8>>,
+    /// When it was answered, by the driver's clock, in microseconds since 1970.
+    pub at: u64,
     /// Whether it repeats an earlier answer.
     pub replayed: bool,
     /// What else was said, by name.

@@ -3,7 +3,8 @@
 use super::load::{LoadError, load_text};
 use super::model::Scenario;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
+    ("attacks-memory.yaml", include_str!("../../scenarios/attacks-memory.yaml")),
     ("attacks-runs.yaml", include_str!("../../scenarios/attacks-runs.yaml")),
     ("attacks-trust.yaml", include_str!("../../scenarios/attacks-trust.yaml")),
     ("benign.yaml", include_str!("../../scenarios/benign.yaml")),

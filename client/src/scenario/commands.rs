@@ -1,5 +1,6 @@
 //! From a scenario's steps to the kernel's commands, and from its answers to the scenario's.
 
+mod answers;
 mod grants;
 mod memory;
 mod messages;
@@ -12,11 +13,11 @@ use assent_kernel::command::{
     ExecutionCommand, Fulfilled, KillTarget, Redeem, Role, RunRequest, TenantSettings, Usage,
 };
 use assent_kernel::decide::request_hash;
-use assent_kernel::machine::Answer as KernelAnswer;
-use assent_kernel::reason::ReasonCode;
 use assent_kernel::taint::{TaintLabel, TaintSource};
 use assent_ledger::hash::{Hash, sha256};
-use assent_ledger::ids::{Origin, Seq, TenantId, Time};
+use assent_ledger::ids::{NodeId, Origin, Seq, TenantId, Time};
+
+pub(super) use answers::{answer, obligation_in_words};
 
 use super::answer::{Answer, EvaluatedCall};
 use super::model::{Action, BundleStep, CompleteStep, EvaluateStep, RedeemStep, Scenario, TaintSpec};
@@ -32,6 +33,8 @@ pub(super) enum Who {
     Admin,
     /// A subject of the scenario.
     Subject(String, Role),
+    /// A credential of the whole tenant, by its name in the scenario.
+    Wide(String, Role),
 }
 
 /// Resolves a step's `as`: a subject of the scenario, `operator`, `node` or `admin`; the first subject when absent.
@@ -49,7 +52,8 @@ pub(super) fn who_of(scenario: &Scenario, who: Option<&str>) -> Result<Who, Stri
             let subject = found.ok_or_else(|| format!("no subject is called {}", named.unwrap_or("anything")))?;
             let role = subject.role.as_deref().unwrap_or("agent");
             let role = Role::from_name(role).ok_or_else(|| format!("`{role}` is no role"))?;
-            Ok(Who::Subject(subject.name.clone(), role))
+            let name = subject.name.clone();
+            Ok(if subject.wide { Who::Wide(name, role) } else { Who::Subject(name, role) })
         }
     }
 }
@@ -142,6 +146,35 @@ pub(super) fn command(
             Ok((Who::Operator, control(ControlCommand::SetTenantDisabled { tenant, disabled })))
         }
         Action::Tick(_) => Ok((Who::Node, CommandBody::Tick)),
+        other => settings(scenario, other, moment),
+    }
+}
+
+/// Commands of those who run the tenant or the ledger.
+fn settings(scenario: &Scenario, action: Action<'_>, moment: &Moment<'_>) -> Result<(Who, CommandBody), String> {
+    let tenant = moment.tenant.clone();
+    match action {
+        Action::EnablePrincipal(step) => {
+            let body = control(ControlCommand::EnablePrincipal { tenant, subject: step.subject.clone() });
+            Ok((admin_or(scenario, step.who.as_deref())?, body))
+        }
+        Action::Configure(step) => {
+            let observe = step.observe.unwrap_or(scenario.tenant_mode.as_deref() == Some("observe"));
+            let settings = TenantSettings { observe, require_attested: step.require_attested };
+            let body = control(ControlCommand::ConfigureTenant { tenant, settings });
+            Ok((admin_or(scenario, step.who.as_deref())?, body))
+        }
+        Action::RuntimeRules(step) => {
+            let (environment, source) = (scenario.environment.clone(), step.text.clone().into_bytes());
+            let body = control(ControlCommand::SetRuntimeRules { tenant, environment, source });
+            Ok((admin_or(scenario, step.who.as_deref())?, body))
+        }
+        Action::Signal(step) => Ok((who_of(scenario, step.who.as_deref())?, runs::signal(step))),
+        Action::KernelVersion(step) => {
+            // A scenario's ledger has one member; on a cluster the node fills in who said that it knows the version.
+            let body = ControlCommand::ActivateKernelVersion { version: step.version, supports: vec![NodeId(1)] };
+            Ok((Who::Operator, control(body)))
+        }
         other => between(scenario, other, moment),
     }
 }
@@ -167,8 +200,16 @@ fn between(scenario: &Scenario, action: Action<'_>, moment: &Moment<'_>) -> Resu
             Ok((admin_or(scenario, step.who.as_deref())?, CommandBody::Grant(Box::new(command))))
         }
         Action::MemoryWrite(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::write(scenario, step)?)),
-        Action::MemoryRead(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::read(scenario, step))),
+        Action::MemoryRead(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::read(scenario, step)?)),
         Action::MemoryForget(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::forget(scenario, step))),
+        Action::MemoryQuery(step) => Ok((who_of(scenario, step.who.as_deref())?, memory::query(scenario, step)?)),
+        Action::MemoryRelease(step) => {
+            Ok((who_of(scenario, step.who.as_deref())?, memory::release(scenario, step, saved)?))
+        }
+        Action::MemoryQuarantine(step) => {
+            Ok((admin_or(scenario, step.who.as_deref())?, memory::quarantine(scenario, tenant, step)))
+        }
+        Action::RecordStep(step) => Ok((who_of(scenario, step.who.as_deref())?, runs::record_step(step)?)),
         Action::AttachTaint(step) => Ok((who_of(scenario, step.who.as_deref())?, runs::attach_taint(step)?)),
         Action::SetRunMode(step) => Ok((admin_or(scenario, step.who.as_deref())?, runs::set_mode(tenant, step)?)),
         Action::Release(step) => Ok((admin_or(scenario, step.who.as_deref())?, runs::release(tenant, step))),
@@ -232,15 +273,43 @@ fn complete(step: &CompleteStep, saved: &BTreeMap<String, Answer>) -> Result<Com
     })
 }
 
+/// The approval that a saved decision waits for; the name itself when nothing is saved under it.
+fn approval_of(saved: &BTreeMap<String, Answer>, name: &str) -> String {
+    saved.get(name).and_then(|answer| answer.approval.clone()).unwrap_or_else(|| name.to_owned())
+}
+
+/// What is to run in a call's place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replacement {
+    /// The tool, when it is another one.
+    pub(super) tool: Option<String>,
+    /// The arguments.
+    pub(super) inputs: Vec<u8>,
+}
+
 /// What may run after a decision on this call: the answer does not repeat what was asked.
-pub(super) fn called(evaluate: &Evaluate, subject: Option<&str>) -> Box<EvaluatedCall> {
-    Box::new(EvaluatedCall {
+pub(super) fn called(
+    evaluate: &Evaluate,
+    subject: Option<&str>,
+    replacement: Option<Replacement>,
+) -> Box<EvaluatedCall> {
+    let asked = EvaluatedCall {
         environment: evaluate.environment.clone(),
         subject: subject.unwrap_or_default().to_owned(),
         on_behalf_of: evaluate.context.on_behalf_of.clone(),
         tool: evaluate.tool.clone(),
         content_type: evaluate.content_type.clone(),
         inputs: evaluate.inputs.clone(),
+    };
+    Box::new(match replacement {
+        None => asked,
+        Some(Replacement { tool, inputs }) => EvaluatedCall {
+            tool: tool.unwrap_or(asked.tool),
+            // What a rule computes is JSON, whatever the call came as.
+            content_type: "application/json".to_owned(),
+            inputs,
+            ..asked
+        },
     })
 }
 
@@ -295,6 +364,7 @@ fn context(step: &EvaluateStep, saved: &BTreeMap<String, Answer>) -> Result<Call
             tool_schema: step.tool_schema_of.as_ref().map(hash),
         },
         idempotency_key: step.idempotency_key.clone(),
+        approval_id: step.approval.as_ref().map(|name| approval_of(saved, name)),
         fulfils: step.fulfils.clone(),
         ..CallContext::default()
     })
@@ -313,39 +383,4 @@ pub(super) fn labels(specs: &[TaintSpec]) -> Result<Vec<TaintLabel>, String> {
         Ok(TaintLabel { source: known, origin: origin.to_owned(), confidence_milli: 1_000, propagated_from: None })
     };
     specs.iter().map(label).collect()
-}
-
-/// The kernel's answer in the scenario's words.
-pub(super) fn answer(answer: &KernelAnswer) -> Answer {
-    let names = |codes: &[ReasonCode]| codes.iter().map(|code| code.name().to_owned()).collect();
-    match answer {
-        KernelAnswer::Decided { seq, decision_id, run_id, verdict, codes, request_salt, terms, replayed } => Answer {
-            verdict: Some(verdict.name().to_owned()),
-            effective: Some(terms.effective.name().to_owned()),
-            codes: names(codes),
-            seq: Some(seq.0),
-            id: Some(decision_id.clone()),
-            run_id: run_id.clone(),
-            approval: terms.approval.clone(),
-            request_salt: request_salt.to_vec(),
-            tool_schema: terms.tool_schema.map(|hash| hash.0.to_vec()).unwrap_or_default(),
-            replayed: *replayed,
-            details: terms.constraints.iter().cloned().collect(),
-            ..Answer::default()
-        },
-        KernelAnswer::Ruled { seq, event_id, verdict, codes, details, replayed } => Answer {
-            verdict: Some(verdict.name().to_owned()),
-            effective: Some(verdict.name().to_owned()),
-            codes: names(codes),
-            seq: Some(seq.0),
-            id: Some(event_id.clone()),
-            replayed: *replayed,
-            details: details.iter().cloned().collect(),
-            ..Answer::default()
-        },
-        KernelAnswer::Recorded { first_seq, replayed, .. } => {
-            Answer { seq: Some(first_seq.0), replayed: *replayed, ..Answer::default() }
-        }
-        KernelAnswer::Refused(refusal) => Answer { refusal: Some(refusal.name().to_owned()), ..Answer::default() },
-    }
 }

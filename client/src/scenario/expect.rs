@@ -26,8 +26,13 @@ pub struct Expect {
     pub same_decision_as: Option<String>,
     /// Details that must be there.
     pub details: BTreeMap<String, String>,
+    /// The text that a read of memory gives out.
+    pub value: Option<String>,
     /// The run afterwards.
     pub run: Option<ExpectRun>,
+    /// What the entry says, as far as it is named: members of an object that are not named may be there, those named `null` may not;
+    /// lists are compared whole.
+    pub recorded: Option<serde_json::Value>,
 }
 
 /// Expectations of a run's state; what is absent is not asked.
@@ -75,6 +80,10 @@ impl Expect {
         }
         for (name, value) in &self.details {
             differ(&mut out, name, &Some(value), &answer.details.get(name));
+        }
+        if let Some(value) = &self.value {
+            let got = answer.value.as_deref().map(String::from_utf8_lossy);
+            differ(&mut out, "value", &Some(value.into()), &got);
         }
         out
     }

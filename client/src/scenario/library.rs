@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use assent_kernel::bundle::bundle_hash;
 use assent_kernel::command::{
-    Batch, Caller, Command, CommandBody, Genesis, NewCredential, NewTenant, OfferedSource, RequestId, Role,
+    Batch, Caller, Command, CommandBody, Genesis, MemoryCommand, NewCredential, NewTenant, OfferedSource, RequestId,
+    Role,
 };
-use assent_kernel::machine::{LogPosition, Machine};
+use assent_kernel::decide::Decision;
+use assent_kernel::event::{EventBody, REPLACEMENT_ROLE};
+use assent_kernel::machine::{Answer as KernelAnswer, LogPosition, Machine, decide_guarded};
 use assent_kernel::stamp::Stamp;
 use assent_kernel::state::{MemoryState, Record, StateKey, StateRead};
+use assent_kernel::verdict::Verdict;
 use assent_ledger::endorse::{GenesisParameters, Grant, endorse, sign_genesis};
 use assent_ledger::hash::{Hash, sha256};
 use assent_ledger::ids::{NodeId, Origin, TenantId, Time, TreeSize};
@@ -17,12 +21,14 @@ use assent_ledger::keys::{Role as KeyRole, SecretKey};
 use super::answer::{Answer, RunState};
 use super::commands::{self, Who};
 use super::model::{Action, Scenario};
+use super::payloads::Payloads;
 use super::run::Driver;
 
 /// The time at which every scenario starts, in microseconds: 2030-01-01.
 const START_MICROS: u64 = 1_893_456_000_000_000;
 
-/// A kernel in this process.
+/// A kernel in this process. A copy goes its own way from where it was made.
+#[derive(Clone)]
 pub struct Library {
     machine: Machine,
     state: MemoryState,
@@ -32,15 +38,18 @@ pub struct Library {
     last: Option<Command>,
     saved: BTreeMap<String, Command>,
     tenant: TenantId,
+    ticks: bool,
+    payloads: Payloads,
     /// Everything that was recorded, in order: the leaves' bytes.
     pub leaves: Vec<Vec<u8>>,
 }
 
 impl Library {
-    /// A kernel without a ledger yet.
+    /// A kernel whose ledger has begun and holds nothing else. What it begins with is signed and checked, which takes most of the time of
+    /// a short scenario: who plays many has each begin with a copy.
     pub fn new() -> Result<Library, String> {
         let origin = Origin::new("ledger.example/scenario").map_err(|e| e.to_string())?;
-        Ok(Library {
+        let mut library = Library {
             machine: Machine::new(origin),
             state: MemoryState::new(),
             clock: START_MICROS,
@@ -49,8 +58,18 @@ impl Library {
             last: None,
             saved: BTreeMap::new(),
             tenant: TenantId::new("scenario").map_err(|e| e.to_string())?,
+            ticks: false,
+            payloads: Payloads::default(),
             leaves: Vec::new(),
-        })
+        };
+        let genesis = library.genesis()?;
+        library.must(operator(), CommandBody::Genesis(Box::new(genesis)))?;
+        Ok(library)
+    }
+
+    /// The same, but whenever time has passed, what has ended is recorded at once: what a node's ticker does sooner or later.
+    pub fn ticking() -> Result<Library, String> {
+        Ok(Library { ticks: true, ..Library::new()? })
     }
 
     /// Bytes that differ with every call and are the same in every run.
@@ -68,7 +87,7 @@ impl Library {
         Command { request_id, stamp: Stamp { time: Time(self.clock), seed: self.drawn() }, caller, body }
     }
 
-    fn apply(&mut self, command: Command) -> Result<assent_kernel::machine::Answer, String> {
+    fn apply(&mut self, command: Command) -> Result<KernelAnswer, String> {
         self.index += 1;
         let at = LogPosition { index: self.index, term: 1, leader: NodeId(1), membership: vec![NodeId(1)] };
         // What a node applies has been through the encoding.
@@ -76,25 +95,78 @@ impl Library {
         let batch = Batch::decode(&batch).map_err(|e| e.to_string())?;
         let mut applied = self.machine.apply(&self.state, &batch, &at);
         self.state.commit(&applied.state, &applied.dropped_buckets);
-        self.leaves.extend(applied.entries.into_iter().map(|entry| entry.leaf));
-        applied.answers.pop().ok_or("the kernel gave no answer".to_owned())
+        let answer = applied.answers.pop().ok_or("the kernel gave no answer".to_owned())?;
+        for entry in applied.entries {
+            self.payloads.keep(&entry);
+            self.leaves.push(entry.leaf);
+        }
+        Ok(answer)
     }
 
-    /// The answer to a command; to a call with what was called.
+    /// The answer to a command; to a call with what may run, to a read of memory with what it gave out.
     fn answered(&mut self, command: Command) -> Result<Answer, String> {
-        let call = match &command.body {
-            CommandBody::Evaluate(evaluate) => Some(commands::called(evaluate, command.subject())),
-            _ => None,
+        let (body, subject) = (command.body.clone(), command.subject().map(str::to_owned));
+        let kernel = self.apply(command)?;
+        let mut answer = Answer { at: self.clock, ..commands::answer(&kernel) };
+        match (&body, &kernel) {
+            (CommandBody::Evaluate(evaluate), KernelAnswer::Decided { seq, terms, .. }) => {
+                let replacement = match &terms.replacement {
+                    Some(_) => {
+                        let inputs = self.payloads.of_role(*seq, REPLACEMENT_ROLE)?;
+                        Some(commands::Replacement { tool: terms.replacement_tool.clone(), inputs })
+                    }
+                    None => None,
+                };
+                answer.call = Some(commands::called(evaluate, subject.as_deref(), replacement));
+            }
+            (CommandBody::Memory(memory), KernelAnswer::Ruled { verdict: Verdict::Allow, .. }) => {
+                let commitment = answer.details.get("value_commitment").and_then(|text| text.parse().ok());
+                if let (MemoryCommand::Read(_), Some(commitment)) = (memory.as_ref(), commitment) {
+                    answer.value = Some(self.payloads.open(&commitment)?);
+                }
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// What a call would come to; nothing is recorded.
+    fn check(&mut self, command: Command) -> Result<Answer, String> {
+        let at = self.clock;
+        let decided = match decide_guarded(&self.state, &command) {
+            Ok(decided) => decided,
+            Err(refusal) => return Ok(Answer { refusal: Some(refusal.name().to_owned()), at, ..Answer::default() }),
         };
-        let answer = commands::answer(&self.apply(command)?);
-        Ok(Answer { call, ..answer })
+        let Decision::Events(events) = &decided else { return Err("a check was no decision".to_owned()) };
+        let found = events.iter().rev().find_map(|event| match &event.body {
+            EventBody::Decision(decision) => Some(decision),
+            _ => None,
+        });
+        let found = found.ok_or("a check made no decision")?;
+        Ok(Answer {
+            verdict: Some(found.verdict.name().to_owned()),
+            effective: Some(found.effective.name().to_owned()),
+            codes: found.codes.iter().map(|code| code.name().to_owned()).collect(),
+            at,
+            ..Answer::default()
+        })
+    }
+
+    /// Has what has ended recorded, until nothing more has.
+    fn tick(&mut self) -> Result<(), String> {
+        loop {
+            let command = self.command(self.caller(&Who::Node), CommandBody::Tick);
+            if matches!(self.apply(command)?, KernelAnswer::Refused(_)) {
+                return Ok(());
+            }
+        }
     }
 
     fn must(&mut self, caller: Caller, body: CommandBody) -> Result<(), String> {
         let name = body.name();
         let command = self.command(caller, body);
         match self.apply(command)? {
-            assent_kernel::machine::Answer::Refused(refusal) => Err(format!("setting up, {name}: {refusal}")),
+            KernelAnswer::Refused(refusal) => Err(format!("setting up, {name}: {refusal}")),
             _ => Ok(()),
         }
     }
@@ -146,6 +218,7 @@ impl Library {
                 Caller { credential: "admin".to_owned(), role: Role::TenantAdmin, ..self.agent("admin", None) }
             }
             Who::Subject(subject, role) => Caller { role: *role, ..self.agent(subject, Some(subject)) },
+            Who::Wide(name, role) => Caller { role: *role, ..self.agent(name, None) },
         }
     }
 
@@ -187,8 +260,6 @@ fn token(name: &str) -> Hash {
 
 impl Driver for Library {
     async fn set_up(&mut self, scenario: &Scenario) -> Result<(), String> {
-        let genesis = self.genesis()?;
-        self.must(operator(), CommandBody::Genesis(Box::new(genesis)))?;
         let tenant = self.tenant.clone();
         let new = NewTenant { tenant: tenant.clone(), tenant_key: self.drawn(), blind: self.drawn() };
         self.must(operator(), CommandBody::CreateTenant(Box::new(new)))?;
@@ -196,8 +267,10 @@ impl Driver for Library {
         self.register(&admin)?;
         for subject in &scenario.subjects {
             let (name, owner) = (subject.name.clone(), subject.owner.clone());
-            let registered = CommandBody::RegisterPrincipal { tenant: tenant.clone(), subject: name, owner };
-            self.must(admin.clone(), registered)?;
+            if !subject.wide {
+                let registered = CommandBody::RegisterPrincipal { tenant: tenant.clone(), subject: name, owner };
+                self.must(admin.clone(), registered)?;
+            }
             let caller = self.caller(&commands::who_of(scenario, Some(&subject.name))?);
             self.register(&caller)?;
         }
@@ -221,7 +294,14 @@ impl Driver for Library {
     ) -> Result<Answer, String> {
         match action {
             Action::Advance(advance) => {
-                self.clock += advance.seconds * 1_000_000;
+                self.clock = self.clock.saturating_add(advance.seconds.saturating_mul(1_000_000));
+                if self.ticks {
+                    self.tick()?;
+                }
+                return Ok(Answer::default());
+            }
+            Action::Tick(_) => {
+                self.tick()?;
                 return Ok(Answer::default());
             }
             Action::Activate(step) => {
@@ -237,6 +317,9 @@ impl Driver for Library {
         let moment = commands::Moment { origin, tenant, saved, now, drawn: &drawn };
         let (who, body) = commands::command(scenario, action, &moment)?;
         let command = self.command(self.caller(&who), body);
+        if matches!(action, Action::Evaluate(step) if step.check_only) {
+            return self.check(command);
+        }
         self.last = Some(command.clone());
         self.answered(command)
     }
@@ -254,21 +337,27 @@ impl Driver for Library {
         }
     }
 
-    async fn run_state(&mut self, run_id: &str) -> Result<RunState, String> {
+    async fn leaf(&mut self, seq: u64) -> Result<Vec<u8>, String> {
+        let leaf = usize::try_from(seq).ok().and_then(|place| self.leaves.get(place));
+        leaf.cloned().ok_or_else(|| format!("there is no entry {seq}"))
+    }
+
+    async fn run_state(&mut self, run_id: &str) -> Result<Option<RunState>, String> {
         match self.state.get(&StateKey::Run(self.tenant.clone(), run_id.to_owned())).as_deref() {
-            Some(Record::Run(run)) => Ok(RunState {
+            Some(Record::Run(run)) => Ok(Some(RunState {
                 mode: run.mode.name().to_owned(),
                 counters: run.counters.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
                 taint: {
                     let mut sources: Vec<String> = run.taint.sources().map(|source| source.name().to_owned()).collect();
                     sources.sort_unstable();
+                    sources.dedup();
                     sources
                 },
                 open_intents: run.open_intents,
                 shadow_mode: run.shadow.mode.name().to_owned(),
                 shadow_strikes: run.shadow.strikes,
-            }),
-            _ => Err(format!("there is no run `{run_id}`")),
+            })),
+            _ => Ok(None),
         }
     }
 }

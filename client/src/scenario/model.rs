@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use super::expect::Expect;
 
+mod steps;
+
+pub use steps::*;
+
 /// Why a scenario exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,8 +75,10 @@ pub enum ObserveVariant {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShadowVariant {
-    /// The rule's id, as the bundle writes it after `id: `.
+    /// The rule's id, as the bundle or the baseline writes it after `- id: ` or `- builtin: `.
     pub rule: String,
+    /// What the rule would have decided, as the entry says.
+    pub vote: String,
     /// The verdict without it.
     pub verdict: String,
     /// The reasons without it.
@@ -84,7 +90,7 @@ fn prod() -> String {
 }
 
 fn one_subject() -> Vec<SubjectSpec> {
-    vec![SubjectSpec { name: "agent-1".to_owned(), owner: None, role: None }]
+    vec![SubjectSpec { name: "agent-1".to_owned(), owner: None, role: None, wide: false }]
 }
 
 /// Somebody who acts in a scenario; each has a credential of its own.
@@ -97,6 +103,27 @@ pub struct SubjectSpec {
     pub owner: Option<String>,
     /// The credential's role; `agent` when absent.
     pub role: Option<String>,
+    /// Whether the credential is the whole tenant's: it has no subject, calls state one. Nobody is registered under its name.
+    #[serde(default)]
+    pub wide: bool,
+}
+
+/// What a step says about who does it.
+trait Acting {
+    /// Its `as`.
+    fn named(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Acting for Empty {}
+
+impl Acting for Named {}
+
+impl Acting for EvaluateStep {
+    fn named(&self) -> Option<&str> {
+        self.who.as_deref()
+    }
 }
 
 macro_rules! actions {
@@ -113,6 +140,8 @@ macro_rules! actions {
             /// What has to come of it.
             #[serde(default)]
             pub expect: Expect,
+            /// What has to come of it in the variant in which policy is only observed, when that does not follow from `observe`.
+            pub in_observe: Option<Expect>,
         }
 
         /// What a step does.
@@ -121,7 +150,18 @@ macro_rules! actions {
             $($(#[$doc])* $variant(&'a $type),)*
         }
 
+        impl<'a> Action<'a> {
+            /// Whose credential the step names, if it does.
+            pub fn who(self) -> Option<&'a str> {
+                match self { $(Action::$variant(step) => step.named(),)* }
+            }
+        }
+
         impl Step {
+            /// The key of every action.
+            #[cfg(test)]
+            pub(super) const ACTIONS: &'static [&'static str] = &[$(stringify!($field)),*];
+
             /// The step's action; an error when it has none or several.
             pub fn action(&self) -> Result<Action<'_>, String> {
                 let mut found = Vec::new();
@@ -152,6 +192,14 @@ actions! {
     Advance(Advance) = advance;
     /// Disables a principal.
     DisablePrincipal(SubjectStep) = disable_principal;
+    /// Lets a disabled principal act again.
+    EnablePrincipal(SubjectStep) = enable_principal;
+    /// Sets how the tenant is decided for.
+    Configure(ConfigureStep) = configure;
+    /// Sets the rules that are asked before those of the bundle.
+    RuntimeRules(RuntimeStep) = runtime_rules;
+    /// Makes another version of the kernel decide.
+    KernelVersion(VersionStep) = kernel_version;
     /// Offers and activates another bundle.
     Activate(BundleStep) = activate;
     /// Starts the execution of an allowed call.
@@ -182,6 +230,14 @@ actions! {
     MemoryRead(MemoryKeyStep) = memory_read;
     /// Forgets a memory entry.
     MemoryForget(MemoryKeyStep) = memory_forget;
+    /// Asks to query an external store.
+    MemoryQuery(MemoryQueryStep) = memory_query;
+    /// Asks which items of an external store may be used.
+    MemoryRelease(MemoryReleaseStep) = memory_release;
+    /// Keeps a memory entry from being read, or lets it be read again.
+    MemoryQuarantine(MemoryMarkStep) = memory_quarantine;
+    /// Records what a run did besides calls.
+    RecordStep(RecordStepStep) = record_step;
     /// Engages or releases a kill switch.
     KillSwitch(KillSwitchStep) = kill_switch;
     /// Disables or enables the tenant.
@@ -248,6 +304,8 @@ pub struct EvaluateStep {
     pub usage: BTreeMap<String, u64>,
     /// The key of the effect.
     pub idempotency_key: Option<String>,
+    /// The saved decision whose approval the call names; an approval's id when nothing is saved under it.
+    pub approval: Option<String>,
     /// Obligations that the enforcement point can fulfil.
     pub fulfils: Option<Vec<String>>,
     /// Asks what would be decided, without a record.
@@ -263,215 +321,5 @@ impl TaintSpec {
     /// Source and origin; the origin is `scenario` when none is given.
     pub fn parts(&self) -> (&str, &str) {
         self.0.split_once(':').unwrap_or((self.0.as_str(), "scenario"))
-    }
-}
-
-macro_rules! steps {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, Default, Deserialize)]
-            #[serde(deny_unknown_fields, default)]
-            pub struct $name {
-                /// Whose credential; the first subject (or the tenant's admin, for administrative steps) when absent.
-                #[serde(rename = "as")]
-                pub who: Option<String>,
-                $($(#[$field_doc])* pub $field: $type,)*
-            }
-        )*
-    };
-}
-
-steps! {
-    /// A run that is opened or closed.
-    RunStep {
-        /// The run.
-        run: String,
-        /// The run that causes it.
-        parent: Option<String>,
-    }
-    /// Time that passes.
-    Advance {
-        /// How much.
-        seconds: u64,
-    }
-    /// A subject that is acted on.
-    SubjectStep {
-        /// The subject.
-        subject: String,
-    }
-    /// Another bundle.
-    BundleStep {
-        /// Its text.
-        text: Option<String>,
-        /// Text that is appended to the scenario's bundle, which makes it another one.
-        append: Option<String>,
-    }
-    /// An execution that starts.
-    RedeemStep {
-        /// The saved decision.
-        decision: String,
-        /// The gateway's audience.
-        audience: Option<String>,
-        /// The arguments that the gateway is about to use, when they are not those that were decided.
-        inputs: Option<String>,
-    }
-    /// An outcome.
-    CompleteStep {
-        /// The saved decision.
-        decision: String,
-        /// `success`, `failure` or `unknown`; `success` when absent.
-        status: Option<String>,
-        /// What the tool returned.
-        output: Option<String>,
-        /// Labels of what it returned.
-        taint: Vec<TaintSpec>,
-        /// What it used: `tokens`, `cost_micro_usd`.
-        usage: BTreeMap<String, u64>,
-        /// Obligations that were fulfilled.
-        fulfilled: Vec<String>,
-    }
-    /// An answer to an escalation.
-    ResolveStep {
-        /// The saved escalated decision.
-        approval: String,
-        /// `approve`, `deny`, `modify` or `request_more_info`.
-        action: String,
-        /// Why.
-        justification: Option<String>,
-        /// Conditions, `name:value`.
-        conditions: Vec<String>,
-        /// The arguments to use instead.
-        inputs: Option<String>,
-    }
-    /// Labels for a run.
-    TaintStep {
-        /// The run.
-        run: String,
-        /// The labels.
-        taint: Vec<TaintSpec>,
-    }
-    /// A lease that is asked for.
-    CapabilityStep {
-        /// The run.
-        run: Option<String>,
-        /// The class.
-        class: String,
-        /// The actions.
-        actions: Vec<String>,
-        /// Narrower constraints, JSON.
-        constraints: Option<String>,
-        /// How many calls.
-        calls: u32,
-        /// For how long.
-        seconds: u64,
-    }
-    /// A capability that is passed on.
-    DelegateStep {
-        /// To whom.
-        to: String,
-        /// The class.
-        class: String,
-        /// The actions.
-        actions: Vec<String>,
-        /// Narrower constraints, JSON.
-        constraints: Option<String>,
-        /// The saved lease that is passed on; the standing capability when absent.
-        lease: Option<String>,
-        /// On whose behalf the delegator acts itself.
-        on_behalf_of: Vec<String>,
-        /// How many calls.
-        calls: u32,
-        /// For how long.
-        seconds: u64,
-    }
-    /// A lease or delegation that ends.
-    RevokeStep {
-        /// The saved lease or delegation.
-        lease: String,
-    }
-    /// A run's mode.
-    ModeStep {
-        /// The run.
-        run: String,
-        /// The mode.
-        mode: String,
-    }
-    /// A release.
-    ReleaseStep {
-        /// The run.
-        run: String,
-        /// Why.
-        justification: Option<String>,
-    }
-    /// A reported signal.
-    SignalStep {
-        /// The run, or nothing for the tenant.
-        run: Option<String>,
-        /// Its name.
-        signal: String,
-        /// Its value, in thousandths.
-        value_milli: u32,
-    }
-    /// A message.
-    MessageStep {
-        /// The sender's run.
-        run: Option<String>,
-        /// To whom.
-        to: String,
-        /// The recipient's run.
-        to_run: Option<String>,
-        /// The content.
-        content: String,
-        /// The nonce; drawn when absent.
-        nonce: Option<String>,
-        /// Until when, in seconds from now; 60 when absent.
-        expires_in: Option<u64>,
-        /// Signs with a key that nobody registered.
-        wrong_key: bool,
-        /// Names another sender than the one whose credential it is.
-        claim_sender: Option<String>,
-        /// Protocol version; `1.0` when absent.
-        version: Option<String>,
-    }
-    /// A value for memory.
-    MemoryWriteStep {
-        /// The run.
-        run: Option<String>,
-        /// The namespace.
-        namespace: String,
-        /// The key.
-        key: String,
-        /// The value.
-        value: String,
-        /// How long it lives.
-        ttl_seconds: Option<u64>,
-        /// Its labels.
-        taint: Vec<TaintSpec>,
-        /// Its classification.
-        classification: Option<String>,
-    }
-    /// A memory entry.
-    MemoryKeyStep {
-        /// The run.
-        run: Option<String>,
-        /// The namespace.
-        namespace: String,
-        /// The key.
-        key: String,
-    }
-    /// A kill switch.
-    KillSwitchStep {
-        /// `agent`, `tool` or `tenant`.
-        target: String,
-        /// The agent or the tool.
-        name: Option<String>,
-        /// Engages it, or releases it.
-        engaged: bool,
-    }
-    /// The whole tenant.
-    TenantStep {
-        /// Whether it is disabled.
-        disabled: bool,
     }
 }

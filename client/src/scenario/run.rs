@@ -1,10 +1,11 @@
 //! Runs a scenario through a driver and collects where it differs from what was expected.
 
 use core::future::Future;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, RunState};
 use super::model::{Action, Scenario, Step};
+use super::recorded;
 
 /// What can carry out the steps of a scenario: a kernel in this process, or a live cluster.
 pub trait Driver {
@@ -25,8 +26,11 @@ pub trait Driver {
     /// Tells the driver that the last request is known by a name from now on.
     fn remember(&mut self, name: &str);
 
-    /// A run's state.
-    fn run_state(&mut self, run_id: &str) -> impl Future<Output = Result<RunState, String>>;
+    /// The leaf of an entry: its canonical JSON.
+    fn leaf(&mut self, seq: u64) -> impl Future<Output = Result<Vec<u8>, String>>;
+
+    /// A run's state; nothing when there is no such run.
+    fn run_state(&mut self, run_id: &str) -> impl Future<Output = Result<Option<RunState>, String>>;
 }
 
 /// Where a scenario differs from what was expected.
@@ -49,6 +53,8 @@ pub struct Outcome {
     pub calls: u32,
     /// Calls that may not run.
     pub blocked: u32,
+    /// The runs that answers or expectations name, as they are in the end.
+    pub runs: BTreeMap<String, RunState>,
 }
 
 /// Runs a scenario. The error is the driver's own.
@@ -61,6 +67,7 @@ pub async fn run<D: Driver>(driver: &mut D, scenario: &Scenario) -> Result<Outco
             let answer = one(driver, scenario, step, &saved).await?;
             let mut differences = step.expect.differences(&answer, |name| saved.get(name).cloned());
             differences.extend(of_run(driver, step, &answer).await?);
+            differences.extend(of_entry(driver, step, &answer).await?);
             let failure = |what| StepFailure { step: number + 1, what };
             outcome.failures.extend(differences.into_iter().map(failure));
             if matches!(step.action(), Ok(Action::Evaluate(call)) if !call.check_only) {
@@ -72,6 +79,13 @@ pub async fn run<D: Driver>(driver: &mut D, scenario: &Scenario) -> Result<Outco
                 saved.insert(name.clone(), answer.clone());
             }
             outcome.answers.push(answer);
+        }
+    }
+    let expected = scenario.steps.iter().filter_map(|step| step.expect.run.as_ref()?.id.clone());
+    let answered = outcome.answers.iter().filter_map(|answer| answer.run_id.clone());
+    for run_id in expected.chain(answered).collect::<BTreeSet<_>>() {
+        if let Some(run) = driver.run_state(&run_id).await? {
+            outcome.runs.insert(run_id, run);
         }
     }
     Ok(outcome)
@@ -92,7 +106,18 @@ async fn one<D: Driver>(
 async fn of_run<D: Driver>(driver: &mut D, step: &Step, answer: &Answer) -> Result<Vec<String>, String> {
     let Some(expected) = &step.expect.run else { return Ok(Vec::new()) };
     match expected.id.as_ref().or(answer.run_id.as_ref()) {
-        Some(run_id) => Ok(expected.differences(&driver.run_state(run_id).await?)),
+        Some(run_id) => Ok(match driver.run_state(run_id).await? {
+            Some(run) => expected.differences(&run),
+            None => vec![format!("run: there is no run `{run_id}`")],
+        }),
         None => Ok(vec!["run: the answer names none, and neither does the expectation".to_owned()]),
     }
+}
+
+async fn of_entry<D: Driver>(driver: &mut D, step: &Step, answer: &Answer) -> Result<Vec<String>, String> {
+    let Some(expected) = &step.expect.recorded else { return Ok(Vec::new()) };
+    let Some(seq) = answer.seq else { return Ok(vec!["recorded: the answer names no entry".to_owned()]) };
+    let leaf = driver.leaf(seq).await?;
+    let recorded = serde_json::from_slice(&leaf).map_err(|error| format!("entry {seq}: {error}"))?;
+    Ok(recorded::differences(expected, &recorded))
 }

@@ -3,7 +3,8 @@
 
 use std::future::Future;
 
-use assent_kernel::command::{Caller, Command};
+use assent_kernel::bundle::bundle_hash;
+use assent_kernel::command::{Caller, Command, CommandBody, Role};
 use assent_proto::v1::{CommandResponse, RulingResponse};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
@@ -55,7 +56,22 @@ impl Api {
         let caller = self.caller(metadata).await?;
         let (request_id, body) = make(self, request, &caller)?;
         let command = convert::admitted(Command { request_id, stamp: self.node.stamp(), caller, body })?;
+        self.compile_ahead(&command).await;
         Ok(self.submit(command).await?.1)
+    }
+
+    /// Compiles an offered bundle before it is proposed, so that no decision waits for that when it is applied. Whether it may be offered,
+    /// and whether it is right, is the kernel's to say.
+    async fn compile_ahead(&self, command: &Command) {
+        let CommandBody::OfferBundle(offer) = &command.body else { return };
+        if command.caller.role == Role::Agent {
+            return;
+        }
+        let (bundles, source) = (self.node.store().bundles().clone(), offer.source.clone());
+        let compiling = tokio::task::spawn_blocking(move || bundles.get(&bundle_hash(&source), &source).is_ok());
+        if let Err(error) = compiling.await {
+            tracing::error!(%error, "an offered bundle could not be compiled ahead");
+        }
     }
 
     /// A command that is made from its request alone, and answered with what was ruled.

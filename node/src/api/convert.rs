@@ -10,6 +10,8 @@ pub mod execution;
 pub mod grants;
 pub mod memory;
 pub mod messages;
+pub mod runs;
+pub mod signals;
 pub mod state;
 pub mod terms;
 

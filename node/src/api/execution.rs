@@ -57,23 +57,23 @@ impl Api {
         let CommandBody::Evaluate(evaluate) = &command.body else {
             return Err(ApiError::internal("a call was no evaluation"));
         };
+        // Where no decision of the tenant stands there is nothing to redeem, which the kernel says, on the record.
         let decision = self.decision_at(seq, caller)?;
-        let bundle = decision.bundle.and_then(|hash| self.node.store().view().bundle(&hash));
+        let bundle = decision.and_then(|of| of.bundle).and_then(|hash| self.node.store().view().bundle(&hash));
         let schema = bundle.and_then(|bundle| bundle.tool(&evaluate.tool).map(|tool| tool.schema_hash()));
         Ok(request_hash(&caller.tenant, subject.as_deref(), evaluate, schema.as_ref()))
     }
 
-    fn decision_at(&self, seq: Seq, caller: &Caller) -> Result<PolicyDecision, ApiError> {
-        let none = || ApiError::not_found(format!("there is no decision of tenant {} at {seq}", caller.tenant));
-        let leaf = self.node.store().entry(seq).map_err(errors::storage)?.ok_or_else(none)?;
+    fn decision_at(&self, seq: Seq, caller: &Caller) -> Result<Option<PolicyDecision>, ApiError> {
+        let Some(leaf) = self.node.store().entry(seq).map_err(errors::storage)? else { return Ok(None) };
         let entry = EntryView::parse(&leaf).map_err(|e| ApiError::internal(e.to_string()))?;
         if entry.tenant != caller.tenant.as_str() || entry.kind != PolicyDecision::KIND {
-            return Err(none());
+            return Ok(None);
         }
         let body = entry.body_value().map_err(|e| ApiError::internal(e.to_string()))?;
         match EventBody::from_value(entry.kind, &body) {
-            Some(Ok(EventBody::Decision(decision))) => Ok(*decision),
-            _ => Err(none()),
+            Some(Ok(EventBody::Decision(decision))) => Ok(Some(*decision)),
+            _ => Ok(None),
         }
     }
 }

@@ -14,6 +14,8 @@ use assent_proto::v1::execution_client::ExecutionClient;
 use assent_proto::v1::ledger_client::LedgerClient;
 use assent_proto::v1::memory_client::MemoryClient;
 use assent_proto::v1::messages_client::MessagesClient;
+use assent_proto::v1::runs_client::RunsClient;
+use assent_proto::v1::signals_client::SignalsClient;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
@@ -114,6 +116,10 @@ clients! {
     messages: MessagesClient,
     /// A client of `Control`.
     control: ControlClient,
+    /// A client of `Runs`.
+    runs: RunsClient,
+    /// A client of `Signals`.
+    signals: SignalsClient,
 }
 
 /// A connection that is made with the first call and made anew when it breaks.

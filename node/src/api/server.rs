@@ -15,6 +15,8 @@ use assent_proto::v1::ledger_server::LedgerServer;
 use assent_proto::v1::memory_server::MemoryServer;
 use assent_proto::v1::messages_server::MessagesServer;
 use assent_proto::v1::peer_server::PeerServer;
+use assent_proto::v1::runs_server::RunsServer;
+use assent_proto::v1::signals_server::SignalsServer;
 use assent_proto::v1::state_server::StateServer;
 use axum::Router;
 use tokio::net::TcpListener;
@@ -32,6 +34,8 @@ use super::grants::{ApprovalsService, CapabilitiesService};
 use super::ledger::LedgerService;
 use super::memory::MemoryService;
 use super::messages::MessagesService;
+use super::runs::RunsService;
+use super::signals::SignalsService;
 use super::state::StateService;
 use super::{Api, errors, http, http_json};
 use crate::node::Node;
@@ -186,6 +190,8 @@ fn client_routes(api: &Arc<Api>) -> Router {
         .add_service(served!(ApprovalsServer, ApprovalsService, api, MESSAGE_BYTES_MAX))
         .add_service(served!(MemoryServer, MemoryService, api, MESSAGE_BYTES_MAX))
         .add_service(served!(MessagesServer, MessagesService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(RunsServer, RunsService, api, MESSAGE_BYTES_MAX))
+        .add_service(served!(SignalsServer, SignalsService, api, MESSAGE_BYTES_MAX))
         .add_service(served!(StateServer, StateService, api, MESSAGE_BYTES_MAX));
     routes.into_axum_router().layer(axum::middleware::map_response(errors::undecoded))
 }

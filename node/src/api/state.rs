@@ -177,6 +177,13 @@ impl State for StateService {
         let (switches, next_after) = self.list(request, StateKey::KillSwitch, write::kill_switch).await?;
         Ok(Response::new(v1::KillSwitchesResponse { switches, next_after }))
     }
+
+    async fn signals(&self, request: Request<ListRequest>) -> Result<Response<v1::SignalsResponse>, Status> {
+        let now = self.api.node.stamp().time;
+        let held = move |_: &ListRequest, key: String, record: Record| write::signal(now, &key, record);
+        let (signals, next_after) = self.list(request, StateKey::Signal, held).await?;
+        Ok(Response::new(v1::SignalsResponse { signals, next_after }))
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use assent_ledger::ids::{Origin, TenantId, TreeSize};
 use assent_ledger::keys::{Role, SecretKey};
 use assent_ledger::seal::KeyEndorsed;
 
+use crate::clock::{Clock, SystemClock};
 use crate::identity::{IdentityError, NodeIdentity};
 use crate::node::{Node, StartError};
 use crate::raft::types::Member;
@@ -32,16 +33,23 @@ fn failed(error: impl core::fmt::Display) -> StartError {
 
 /// Makes what is missing below `data`, runs the node, and says how to talk to it.
 pub async fn run(data: PathBuf, port: u16) -> Result<(), StartError> {
-    let files = DevFiles::prepare(&data).map_err(failed)?;
+    let node = start(&data, port, Arc::new(SystemClock)).await?;
+    announce(&DevFiles::prepare(&data).map_err(failed)?, port);
+    serve::serve(node).await
+}
+
+/// Makes what is missing below `data` (among it `client.toml`, an operator's configuration of a client) and starts the node with a ledger;
+/// serves nothing yet.
+pub async fn start(data: &Path, port: u16, clock: Arc<dyn Clock>) -> Result<Arc<Node>, StartError> {
+    let files = DevFiles::prepare(data).map_err(failed)?;
     let config = files.config(ORIGIN, port).map_err(failed)?;
     match NodeIdentity::create(&config.data_dir) {
         Ok(_) | Err(IdentityError::Exists(_)) => {}
         Err(error) => return Err(failed(error)),
     }
-    let node = Node::start(config).await?;
+    let node = Node::start_with_clock(config, clock).await?;
     bootstrap(&node, &files).await?;
-    announce(&files, port);
-    serve::serve(node).await
+    Ok(node)
 }
 
 /// Creates the ledger when there is none yet.

@@ -6,7 +6,7 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
 
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use openraft::{OptionalSend, RaftTypeConfig};
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use tokio::sync::oneshot;
 
 use super::codec::{
@@ -14,6 +14,7 @@ use super::codec::{
 };
 use super::types::{Entry, LogId, TypeConfig, Vote};
 use crate::rlog::{LogRecord, Purged, RaftLogEngine};
+use crate::store::compiled::CompiledBundles;
 
 /// Entries for replication are read in portions of about this many bytes.
 const READ_BYTES_MAX: usize = 2 << 20;
@@ -22,12 +23,18 @@ const READ_BYTES_MAX: usize = 2 << 20;
 #[derive(Clone)]
 pub struct RaftLogStore {
     engine: Arc<RaftLogEngine>,
+    bundles: Option<CompiledBundles>,
 }
 
 impl RaftLogStore {
     /// Wraps an open log.
     pub fn new(engine: Arc<RaftLogEngine>) -> Self {
-        Self { engine }
+        Self { engine, bundles: None }
+    }
+
+    /// The same log, which has the bundles of entries compiled from when they are appended on, not only when they are applied.
+    pub fn compiling(self, bundles: CompiledBundles) -> Self {
+        Self { bundles: Some(bundles), ..self }
     }
 
     /// Entries of `range`; a read that has to go to the disk does not hold up the runtime.
@@ -122,7 +129,12 @@ impl RaftLogStorage<TypeConfig> for RaftLogStore {
         I: IntoIterator<Item = <TypeConfig as RaftTypeConfig>::Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let records = entries.into_iter().map(|entry| entry_to_record(&entry)).collect();
+        let compile_ahead = |entry: &Entry| {
+            if let (Some(bundles), EntryPayload::Normal(batch)) = (&self.bundles, &entry.payload) {
+                bundles.compile_ahead(&batch.0);
+            }
+        };
+        let records = entries.into_iter().inspect(compile_ahead).map(|entry| entry_to_record(&entry)).collect();
         self.engine.append(records, Box::new(move |result| callback.io_completed(result)))
     }
 
@@ -148,9 +160,9 @@ mod tests {
     use crate::rlog::sim_disk::SimDisk;
     use crate::rlog::{LogOptions, RaftLogConfig};
     use futures::{Stream, StreamExt};
+    use openraft::StorageError;
     use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot};
     use openraft::testing::log::{StoreBuilder, Suite};
-    use openraft::{EntryPayload, StorageError};
 
     type MemorySnapshot =
         Snapshot<openraft::impls::leader_id_adv::LeaderId<u64, u64>, u64, crate::raft::types::Member, ()>;

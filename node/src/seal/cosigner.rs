@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use assent_ledger::checkpoint::Checkpoint;
 use assent_ledger::cosignature::cosign;
@@ -14,6 +14,7 @@ use assent_ledger::note::NoteSignature;
 use assent_proto::v1::CosignResponse;
 use tokio::sync::Mutex;
 
+use crate::clock::Clock;
 use crate::fence::Fence;
 use crate::files;
 use crate::store::Store;
@@ -92,6 +93,7 @@ pub struct Cosigner {
     key: SecretKey,
     store: Arc<Store>,
     fence: Arc<Fence>,
+    clock: Arc<dyn Clock>,
     last: Mutex<LastCosigned>,
 }
 
@@ -104,10 +106,11 @@ impl Cosigner {
         data_dir: &Path,
         store: Arc<Store>,
         fence: Arc<Fence>,
+        clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         let last = Mutex::new(LastCosigned::load(data_dir)?);
         let key_name = cosigner_key_name(&origin, node);
-        Ok(Cosigner { origin, key_name, key, store, fence, last })
+        Ok(Cosigner { origin, key_name, key, store, fence, clock, last })
     }
 
     /// Signs the checkpoint of `size` if this node's own store gives `root` there.
@@ -122,7 +125,7 @@ impl Cosigner {
             return Err(CosignRefusal::OtherRoot(own));
         }
         last.promise(size, root)?;
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_secs()).max(1);
+        let seconds = self.clock.now().unix_seconds().max(1);
         let text = Checkpoint { origin: self.origin.clone(), size, root }.text();
         cosign(&text, &self.key_name, &self.key, seconds).map_err(|e| CosignRefusal::Storage(e.to_string()))
     }

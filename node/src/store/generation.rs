@@ -1,24 +1,25 @@
 //! One generation of the database: the RocksDB, the cache in front of the kernel's state, and the reads on top. Installing a
 //! snapshot begins a new generation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use assent_kernel::bundle::{self, CompiledBundle, RuntimeRules};
 use assent_kernel::state::keys::{CredentialRecord, LedgerRecord, ProgressRecord, TenantRecord};
-use assent_kernel::state::{Record, StateKey, StateRead};
+use assent_kernel::state::{Compiled, Record, StateKey, StateRead};
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, TreeSize};
 use assent_ledger::map::opaque_tenant_id;
 use assent_ledger::tree::{NodeAddress, NodeRead};
 
 use super::columns::{Column, node_key};
+use super::compiled::CompiledBundles;
 use super::db::{Db, DbError};
 
 /// Records kept in memory before the older half is dropped: about 64 MiB at a few hundred bytes each.
 const CACHED_RECORDS_MAX: usize = 200_000;
-/// Compiled bundles kept in memory.
-const CACHED_BUNDLES_MAX: usize = 256;
+/// Compiled runtime layers kept in memory.
+const CACHED_RUNTIMES_MAX: usize = 4_096;
 
 /// One generation.
 pub struct Generation {
@@ -27,7 +28,7 @@ pub struct Generation {
     /// The database.
     pub db: Db,
     cache: Mutex<RecordCache>,
-    bundles: Mutex<HashMap<Hash, Arc<CompiledBundle>>>,
+    bundles: CompiledBundles,
     /// Compiled runtime layers, by the bundle that they were accepted for and their own hash.
     runtimes: Mutex<HashMap<(Hash, Hash), Arc<RuntimeRules>>>,
 }
@@ -65,9 +66,9 @@ impl RecordCache {
 }
 
 impl Generation {
-    /// Around an open database.
-    pub fn new(name: String, db: Db) -> Self {
-        Generation { name, db, cache: Mutex::default(), bundles: Mutex::default(), runtimes: Mutex::default() }
+    /// Around an open database; what was compiled outlasts a generation.
+    pub fn new(name: String, db: Db, bundles: CompiledBundles) -> Self {
+        Generation { name, db, cache: Mutex::default(), bundles, runtimes: Mutex::default() }
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, RecordCache> {
@@ -107,6 +108,25 @@ impl Generation {
     }
 }
 
+impl Generation {
+    /// Compiles every bundle that is active, for decisions that do not wait then.
+    pub fn compile_active(&self) -> Result<usize, DbError> {
+        let any = StateKey::ActiveBundle(TenantId::system(), String::new()).encode();
+        let of_kind = any.get(..1).unwrap_or_default();
+        let mut active = BTreeSet::new();
+        for row in self.db.scan(Column::State, of_kind, of_kind)? {
+            let (key, value) = row?;
+            let record = StateKey::decode(&key).and_then(|key| Record::decode(&key, &value));
+            match record {
+                Ok(Record::ActiveBundle(record)) => active.insert(record.bundle),
+                Ok(_) => continue,
+                Err(error) => stop(&format!("the record of an active bundle is malformed: {error}")),
+            };
+        }
+        Ok(active.iter().filter(|hash| self.bundle(hash).is_some()).count())
+    }
+}
+
 /// Ends the process: a replica that answered in any other way would decide differently from the rest.
 fn stop(reason: &str) -> ! {
     tracing::error!(reason, "stopping: storage cannot be trusted");
@@ -129,19 +149,17 @@ impl StateRead for Generation {
         Some(record)
     }
 
+    fn compiled(&self, hash: &Hash, source: &[u8]) -> Compiled {
+        self.bundles.get(hash, source)
+    }
+
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>> {
-        let mut bundles = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bundle) = bundles.get(hash) {
-            return Some(bundle.clone());
+        if let Some(known) = self.bundles.in_state(hash) {
+            return known.ok();
         }
-        let record = self.get(&StateKey::Bundle(*hash))?;
-        let Record::Bundle(source) = record.as_ref() else { return None };
-        let compiled = Arc::new(bundle::compile(&source.source).ok()?);
-        if bundles.len() >= CACHED_BUNDLES_MAX {
-            bundles.clear();
-        }
-        bundles.insert(*hash, compiled.clone());
-        Some(compiled)
+        let record = self.read(&StateKey::Bundle(*hash))?;
+        let Record::Bundle(offered) = record.as_ref() else { return None };
+        self.bundles.get_in_state(hash, &offered.source).ok()
     }
 
     fn runtime(&self, tenant: &TenantId, environment: &str) -> Option<Arc<RuntimeRules>> {
@@ -156,7 +174,7 @@ impl StateRead for Generation {
         let bundle = self.bundle(&rules.bundle)?;
         let compiled = Arc::new(bundle::compile_runtime(&rules.source, &bundle).ok()?);
         let mut runtimes = self.runtimes.lock().unwrap_or_else(PoisonError::into_inner);
-        if runtimes.len() >= CACHED_BUNDLES_MAX {
+        if runtimes.len() >= CACHED_RUNTIMES_MAX {
             runtimes.clear();
         }
         runtimes.insert(key, compiled.clone());

@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod commit;
+pub mod compiled;
 pub mod db;
 pub mod generation;
 pub mod load;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use crate::fence::Fence;
 use crate::files;
 use columns::{Column, meta};
+use compiled::CompiledBundles;
 use db::{Db, DbError};
 use generation::Generation;
 use load::{LoadError, Loaded};
@@ -79,6 +81,7 @@ pub struct Store {
     origin: Origin,
     storage_key: StorageKey,
     snapshots: SnapshotStore,
+    bundles: CompiledBundles,
     current: RwLock<View>,
     applier: Mutex<Loaded>,
     progress: watch::Sender<Progress>,
@@ -104,7 +107,8 @@ impl Store {
             Err(source) => return Err(OpenError::Io { path: root.join(ACTIVE_FILE), source }),
         };
         remove_others(&root, &name)?;
-        let generation = Generation::new(name.clone(), Db::open(&root.join(&name), false)?);
+        let bundles = CompiledBundles::default();
+        let generation = Generation::new(name.clone(), Db::open(&root.join(&name), false)?, bundles.clone());
         let loaded = load::load(&generation.db)?;
         if *loaded.machine.origin() != origin {
             let (found, expected) = (loaded.machine.origin().to_string(), origin.to_string());
@@ -115,6 +119,7 @@ impl Store {
             origin,
             storage_key,
             snapshots,
+            bundles,
             current: RwLock::new(Arc::new(generation)),
             applier: Mutex::new(loaded),
             progress: watch::Sender::new(Progress::default()),
@@ -127,6 +132,11 @@ impl Store {
     /// Committed state.
     pub fn view(&self) -> View {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Bundles as they were compiled.
+    pub fn bundles(&self) -> &CompiledBundles {
+        &self.bundles
     }
 
     /// The snapshots on this node's disk.
@@ -185,7 +195,7 @@ impl Store {
         let name = format!("{index:020}-{:08x}", u32::from_be_bytes(crate::random::bytes()));
         let path = self.root.join(&name);
         folder.install_into(&path)?;
-        let generation = Generation::new(name.clone(), Db::open(&path, false)?);
+        let generation = Generation::new(name.clone(), Db::open(&path, false)?, self.bundles.clone());
         let mut loaded = load::load(&generation.db)?;
         if let Err(refused) = snapshot::check(&folder.header, &mut loaded) {
             // It must not stay here as this node's newest snapshot: the next start would take it for good.
@@ -193,6 +203,7 @@ impl Store {
                 .map_err(|source| SnapshotError::Io { path: folder.path.clone(), source })?;
             return Err(refused);
         }
+        generation.compile_active()?;
         let mut applier = self.applier();
         write_active(&self.root, &name)
             .map_err(|source| SnapshotError::Io { path: self.root.join(ACTIVE_FILE), source })?;

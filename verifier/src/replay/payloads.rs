@@ -17,12 +17,15 @@ use crate::PayloadKeys;
 /// Entries whose spans' payloads are kept: more than one command can have, so that a command's payloads are there with its entries.
 const KEPT_ENTRIES: u64 = 512;
 
+/// The payloads of a span, with the entry from which on it was read.
+type SpanPayloads = (u64, BTreeMap<Hash, Vec<u8>>);
+
 /// What is known of payloads.
 pub struct Payloads {
     keys: PayloadKeys,
     opened: BTreeMap<Hash, Vec<u8>>,
     erased: RefCell<BTreeSet<Hash>>,
-    spans: RefCell<VecDeque<(u64, BTreeMap<Hash, Vec<u8>>)>>,
+    spans: RefCell<VecDeque<SpanPayloads>>,
 }
 
 impl Payloads {

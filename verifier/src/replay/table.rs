@@ -1,7 +1,10 @@
 //! Flipped calls as a table for people and as lines of JSON for machines.
 
+use std::collections::BTreeMap;
+
 use assent_kernel::dare::Json;
 use assent_kernel::replay::{Flip, Judgement};
+use assent_kernel::verdict::Verdict;
 
 /// One line a flip.
 pub fn json(flips: &[Flip]) -> String {
@@ -28,17 +31,13 @@ fn judgement(judgement: &Judgement) -> Json {
     ])
 }
 
-/// A table with a header; nothing when there is nothing to show.
+/// A table of the calls and one of the rules that turn them, with headers; nothing when there is nothing to show.
 pub fn text(flips: &[Flip]) -> String {
     if flips.is_empty() {
         return String::new();
     }
     let mut rows = vec![["SEQ", "TENANT", "RUN", "TOOL", "RECORDED", "NOW", "BY"].map(str::to_owned)];
     rows.extend(flips.iter().map(|flip| {
-        let by = match flip.computed.rules.as_slice() {
-            [] => flip.computed.codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(","),
-            rules => rules.join(","),
-        };
         [
             flip.seq.to_string(),
             flip.tenant.to_string(),
@@ -46,16 +45,43 @@ pub fn text(flips: &[Flip]) -> String {
             flip.tool.clone(),
             flip.recorded.verdict.to_string(),
             flip.computed.verdict.to_string(),
-            by,
+            rests_on(&flip.computed).join(","),
         ]
     }));
-    let mut widths = [0usize; 7];
-    for row in &rows {
+    lines(&rows) + "\n" + &by_rule(flips)
+}
+
+/// How many calls each rule turns, and from what to what.
+fn by_rule(flips: &[Flip]) -> String {
+    let mut counts: BTreeMap<(&str, Verdict, Verdict), u64> = BTreeMap::new();
+    for flip in flips {
+        let by = rests_on(&flip.computed).first().copied().unwrap_or("-");
+        *counts.entry((by, flip.recorded.verdict, flip.computed.verdict)).or_default() += 1;
+    }
+    let mut rows = vec![["BY", "RECORDED", "NOW", "CALLS"].map(str::to_owned)];
+    rows.extend(
+        counts.iter().map(|((by, was, now), n)| [(*by).to_owned(), was.to_string(), now.to_string(), n.to_string()]),
+    );
+    lines(&rows)
+}
+
+/// The rules that a judgement rests on, or its reasons where there is no rule.
+fn rests_on(judgement: &Judgement) -> Vec<&str> {
+    match judgement.rules.as_slice() {
+        [] => judgement.codes.iter().map(|code| code.name()).collect(),
+        rules => rules.iter().map(String::as_str).collect(),
+    }
+}
+
+/// Rows in columns that are as wide as their longest cell.
+fn lines<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0usize; N];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.len());
         }
     }
-    let line = |row: &[String; 7]| {
+    let line = |row: &[String; N]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned() + "\n"
     };

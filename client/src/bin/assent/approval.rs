@@ -42,13 +42,13 @@ pub struct ResolveArgs {
     #[arg(value_enum)]
     action: Action,
     /// With modify: all arguments as JSON, or @FILE
-    #[arg(long, value_name = "JSON|@FILE", default_value = "")]
+    #[arg(long, value_name = "JSON|@FILE", default_value = "", hide_default_value = true)]
     inputs: String,
     /// A condition, such as max_amount_usd:5000; may be repeated
     #[arg(long = "condition", value_name = "NAME:VALUE")]
     conditions: Vec<String>,
     /// Why, in words; kept as a payload of the entry
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     because: String,
 }
 
@@ -63,7 +63,7 @@ pub async fn run(context: &Context, command: Approval) -> Result<ExitCode, CliEr
                 Action::RequestMoreInfo => v1::ApprovalAction::RequestMoreInfo,
             };
             let request = v1::ResolveApprovalRequest {
-                request_id: String::new(),
+                request_id: context.request_id(),
                 approval_id: args.approval,
                 action: action.into(),
                 inputs: bytes_of(args.inputs)?.into(),

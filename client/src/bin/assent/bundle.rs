@@ -77,7 +77,7 @@ pub async fn run(context: &Context, command: Bundle) -> Result<(), CliError> {
         Bundle::Runtime(RuntimeArgs { source, tenant, environment }) => {
             let text = format!("runtime rules of {environment} of {tenant} set");
             let source = files::read(&source)?.into();
-            let request = v1::SetRuntimeRulesRequest { request_id: String::new(), tenant, environment, source };
+            let request = v1::SetRuntimeRulesRequest { request_id: context.request_id(), tenant, environment, source };
             recorded(context, &context.client()?.set_runtime_rules(request, context.deadline()).await?, &text)
         }
         Bundle::Active(args) => lists::active_bundles(context, args).await,
@@ -91,6 +91,7 @@ pub async fn activate_source(context: &Context, args: ActivateArgs) -> Result<()
     if let Ok(hash) = source.parse::<Hash>() {
         return activate(context, &context.client()?, tenant, environment, hash).await;
     }
+    context.must_be_fresh("a file is offered and activated by two commands")?;
     // The file is read before anything is sent.
     let bytes = read(Path::new(&source))?;
     let client = context.client()?;
@@ -126,7 +127,7 @@ pub async fn previously_active(context: &Context, tenant: &str, environment: &st
 
 async fn offer(context: &Context, client: &Client, tenant: &str, source: Vec<u8>) -> Result<(Hash, u64), CliError> {
     let request =
-        v1::OfferBundleRequest { request_id: String::new(), tenant: tenant.to_owned(), source: source.into() };
+        v1::OfferBundleRequest { request_id: context.request_id(), tenant: tenant.to_owned(), source: source.into() };
     let answer = client.offer_bundle(request, context.deadline()).await?;
     let hash = answer.bundle_hash.as_ref().try_into().map(Hash);
     let hash = hash.map_err(|_| assent_client::ClientError::Protocol("the bundle's hash is malformed".to_owned()))?;
@@ -142,7 +143,7 @@ async fn activate(
 ) -> Result<(), CliError> {
     let text = format!("bundle {hash} active in {environment} of {tenant}");
     let request = v1::ActivateBundleRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         tenant,
         environment,
         bundle_hash: hash.as_bytes().to_vec().into(),

@@ -42,16 +42,16 @@ pub struct TermsArgs {
     #[arg(long, default_value = "prod")]
     environment: String,
     /// The run to which the lease is bound [default: every run of its holder]
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     run: String,
     /// What arguments must satisfy besides, as JSON or @FILE
-    #[arg(long, value_name = "JSON|@FILE", default_value = "")]
+    #[arg(long, value_name = "JSON|@FILE", default_value = "", hide_default_value = true)]
     constraints: String,
     /// The subject, asserted; only with tenant-wide credentials
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// Why, in words; kept as a payload of the entry
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     because: String,
 }
 
@@ -64,7 +64,7 @@ pub struct DelegateArgs {
     #[arg(long, value_name = "SUBJECT")]
     to: String,
     /// The lease that is passed on [default: a standing capability of the bundle]
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     lease: String,
 }
 
@@ -78,10 +78,10 @@ pub struct RevokeArgs {
     #[arg(long)]
     tenant: String,
     /// The subject, asserted; only with tenant-wide credentials of agents
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// Why, in words; kept as a payload of the entry
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     because: String,
 }
 
@@ -100,7 +100,7 @@ fn terms(args: TermsArgs) -> Result<(String, v1::GrantTerms), CliError> {
 }
 
 pub async fn run(context: &Context, command: Capability) -> Result<ExitCode, CliError> {
-    let request_id = String::new();
+    let request_id = context.request_id();
     match command {
         Capability::List(args) => lists::leases(context, args).await.map(|()| ExitCode::SUCCESS),
         Capability::Request(args) => {

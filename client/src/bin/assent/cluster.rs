@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use assent_client::{Client, v1};
+use assent_client::v1;
 use assent_ledger::endorse::Keyring;
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{NodeId, Origin};
@@ -110,7 +110,7 @@ async fn bootstrap(context: &Context, args: &BootstrapArgs) -> Result<(), CliErr
     let endorsements = keys::endorsements_for(&args.endorsements, &origin, &root, &nodes)?;
     let token = context.token()?;
     let request = v1::BootstrapRequest {
-        request_id: Client::request_id()?,
+        request_id: context.request_id(),
         origin: origin.to_string(),
         members: nodes.iter().map(|node| node.member(true)).collect(),
         genesis: genesis.into(),

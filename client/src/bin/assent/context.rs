@@ -44,6 +44,9 @@ pub struct Global {
     /// Seconds after which to give up
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 15, help_heading = "Connection")]
     pub deadline: u64,
+    /// The id of an earlier attempt of the same command whose outcome is unknown [default: a fresh one]
+    #[arg(long, global = true, value_name = "UUID")]
+    pub request_id: Option<String>,
     /// Print JSON, one value per line
     #[arg(long, global = true)]
     pub json: bool,
@@ -75,6 +78,21 @@ impl Context {
         Context { global }
     }
 
+    /// The request id of a command: an earlier attempt's, or empty for the client to draw a fresh one.
+    pub fn request_id(&self) -> String {
+        self.global.request_id.clone().unwrap_or_default()
+    }
+
+    /// Refuses an earlier attempt's id where a repetition would not be the same request; `what` says why.
+    pub fn must_be_fresh(&self, what: &str) -> Result<(), CliError> {
+        match &self.global.request_id {
+            None => Ok(()),
+            Some(id) => Err(CliError::Usage(format!(
+                "{what}, so that --request-id cannot repeat it; `assent status {id}` says what became of it"
+            ))),
+        }
+    }
+
     /// Where results go.
     pub const fn out(&self) -> Out {
         Out::new(self.global.json)
@@ -87,9 +105,22 @@ impl Context {
 
     /// A client that verifies when a root key and an origin are pinned. It connects with its first call.
     pub fn client(&self) -> Result<Client, CliError> {
+        self.client_of(None)
+    }
+
+    /// The same for the cluster of this node, whatever nodes are configured.
+    pub fn client_at(&self, endpoint: &str) -> Result<Client, CliError> {
+        self.client_of(Some(endpoint))
+    }
+
+    fn client_of(&self, endpoint: Option<&str>) -> Result<Client, CliError> {
         let (file, folder) = self.file()?;
         let trust = self.trust_from(&file, &folder)?;
-        let client = Client::new(self.client_config(file, &folder)?)?;
+        let mut config = self.client_config(file, &folder)?;
+        if let Some(endpoint) = endpoint {
+            config.endpoints = vec![endpoint.to_owned()];
+        }
+        let client = Client::new(config)?;
         Ok(match trust {
             Some((origin, root_key)) => client.with_trust(Arc::new(Trust::new(origin, root_key))),
             None => client,

@@ -33,7 +33,7 @@ pub struct SwitchArgs {
     #[arg(long, value_name = "TOOL")]
     tool: Option<String>,
     /// Why, in words; kept as a payload of the entry
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     because: String,
 }
 
@@ -57,7 +57,7 @@ pub struct EraseArgs {
     #[arg(long, value_name = "HASH")]
     commitment: Hash,
     /// Why, in words; kept as a payload of the entry
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     because: String,
 }
 
@@ -86,7 +86,7 @@ pub async fn run_kill_switch(context: &Context, command: KillSwitch) -> Result<(
     let what = if name.is_empty() { format!("tenant {}", args.tenant) } else { format!("{target} {name}") };
     let text = format!("kill switch of {what} {}", if engaged { "engaged" } else { "released" });
     let request = v1::SetKillSwitchRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         tenant: args.tenant,
         target: target.to_owned(),
         name,
@@ -100,7 +100,7 @@ pub async fn run_payload(context: &Context, command: Payload) -> Result<(), CliE
     let Payload::Erase(args) = command;
     let text = format!("payload {} of entry {} erased", args.commitment, args.seq);
     let request = v1::ErasePayloadRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         tenant: args.tenant,
         seq: args.seq,
         commitment: args.commitment.as_bytes().to_vec().into(),
@@ -111,7 +111,7 @@ pub async fn run_payload(context: &Context, command: Payload) -> Result<(), CliE
 
 pub async fn run_kernel(context: &Context, command: Kernel) -> Result<(), CliError> {
     let Kernel::Activate { version } = command;
-    let request = v1::ActivateKernelVersionRequest { request_id: String::new(), version };
+    let request = v1::ActivateKernelVersionRequest { request_id: context.request_id(), version };
     let answer = context.client()?.activate_kernel_version(request, context.deadline()).await?;
     recorded(context, &answer, &format!("kernel version {version} activated"))
 }

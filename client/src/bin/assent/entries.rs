@@ -20,25 +20,25 @@ pub struct EntriesArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     limit: u64,
     /// Only this tenant's; - for the system's
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     tenant: String,
     /// Only this run's
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     run: String,
     /// Only this type, such as dare.policy.decision
-    #[arg(long = "type", value_name = "TYPE", default_value = "")]
+    #[arg(long = "type", value_name = "TYPE", default_value = "", hide_default_value = true)]
     kind: String,
     /// Only decisions with this verdict
     #[arg(long, value_enum)]
     verdict: Option<VerdictArg>,
     /// Only decisions about this tool
-    #[arg(long, value_name = "TOOL", default_value = "")]
+    #[arg(long, value_name = "TOOL", default_value = "", hide_default_value = true)]
     tool: String,
     /// Only entries from this time on, such as 2026-01-02T03:04:05.000000Z
-    #[arg(long, value_name = "TIME", default_value = "")]
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
     since: String,
     /// Only entries before this time
-    #[arg(long, value_name = "TIME", default_value = "")]
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
     until: String,
     /// Go on with new entries as they come
     #[arg(long)]

@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use assent_client::{Client, ClientError, Decision, v1};
+use assent_client::{Client, ClientError, v1};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::context::Context;
+use crate::decision::{human, one_line, to_json, verdict_name};
+use crate::envelope::EnvelopeArgs;
 use crate::files;
-use crate::output::{CliError, Out, fields, warn};
+use crate::output::{CliError, fields, warn};
 
 /// Requests in one call.
 const CHUNK: usize = 256;
@@ -32,35 +34,34 @@ pub struct Evaluate {
     #[arg(long, default_value = "prod")]
     environment: String,
     /// The run [default: the principal's implicit run]
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     run: String,
     /// The trace
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     trace: String,
     /// The subject, asserted; only with tenant-wide credentials
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// The agent's name
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     agent_name: String,
     /// The agent's version
-    #[arg(long, value_name = "VERSION", default_value = "")]
+    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
     agent_version: String,
     /// The agent's instance
-    #[arg(long, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     agent_instance: String,
     /// Media type of the inputs [default: application/json]
-    #[arg(long, value_name = "TYPE", default_value = "")]
+    #[arg(long, value_name = "TYPE", default_value = "", hide_default_value = true)]
     content_type: String,
-    /// The id of an earlier attempt whose outcome is unknown [default: a fresh one]
-    #[arg(long, value_name = "UUID", default_value = "")]
-    request_id: String,
     /// A file with one request per line: tool, inputs, environment, run_id, trace_id, subject, agent, request_id
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tool", "request_id", "receipt_out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tool", "receipt_out"])]
     many: Option<PathBuf>,
     /// Keep the receipt in a new file
     #[arg(long, value_name = "FILE")]
     receipt_out: Option<PathBuf>,
+    #[command(flatten)]
+    envelope: EnvelopeArgs,
 }
 
 /// A request id.
@@ -70,7 +71,7 @@ pub struct StatusArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// The subject that the request asserted, if it did
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
 }
 
@@ -108,19 +109,20 @@ struct LineAgent {
 
 pub async fn run(context: &Context, args: Evaluate) -> Result<ExitCode, CliError> {
     if let Some(file) = &args.many {
+        context.must_be_fresh("each line of the file is a request of its own, and may name its request_id")?;
         return many(context, file, &args.environment).await;
     }
     if let Some(path) = &args.receipt_out {
         files::refuse_existing([path.as_path()])?;
     }
     let receipt_out = args.receipt_out.clone();
-    let request = request(args)?;
+    let request = request(context, args)?;
     let client = context.client()?;
     let decision = client.evaluate(request, context.deadline()).await?;
     if let Some(path) = receipt_out {
         files::write_public(&path, &decision.response.receipt)?;
     }
-    print(context.out(), &decision)?;
+    context.out().emit(&to_json(&decision), || human(&decision))?;
     Ok(if decision.is_allowed() { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALLOWED) })
 }
 
@@ -131,9 +133,8 @@ pub async fn check(context: &Context, args: Evaluate) -> Result<ExitCode, CliErr
             "a check is of one action and has no receipt: leave --many and --receipt-out out".to_owned(),
         ));
     }
-    let answer = context.client()?.check(request(args)?, context.deadline()).await?;
-    let name = |verdict: v1::Verdict| verdict.as_str_name().trim_start_matches("VERDICT_").to_ascii_lowercase();
-    let (verdict, effective) = (name(answer.verdict()), name(answer.effective()));
+    let answer = context.client()?.check(request(context, args)?, context.deadline()).await?;
+    let (verdict, effective) = (verdict_name(answer.verdict()), verdict_name(answer.effective()));
     let codes: Vec<Value> = answer.codes.iter().map(|c| json!({"number": c.number, "name": c.name})).collect();
     let value = json!({
         "verdict": verdict, "effective": effective, "codes": codes, "bundle": hex::encode(&answer.bundle_hash),
@@ -141,8 +142,9 @@ pub async fn check(context: &Context, args: Evaluate) -> Result<ExitCode, CliErr
     });
     let codes: Vec<String> = answer.codes.iter().map(|c| format!("{} {}", c.number, c.name)).collect();
     context.out().emit(&value, || {
+        let observed = if effective == verdict { String::new() } else { format!(", {effective} is enforced") };
         fields(&[
-            ("verdict", format!("{} (not recorded)", verdict.to_ascii_uppercase())),
+            ("verdict", format!("{} (not recorded{observed})", verdict.to_ascii_uppercase())),
             ("codes", codes.join(", ")),
             ("rules", answer.rules.join(", ")),
             ("bundle", hex::encode(&answer.bundle_hash)),
@@ -152,15 +154,14 @@ pub async fn check(context: &Context, args: Evaluate) -> Result<ExitCode, CliErr
     Ok(if answer.effective() == v1::Verdict::Allow { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALLOWED) })
 }
 
-fn request(args: Evaluate) -> Result<v1::EvaluateRequest, CliError> {
+fn request(context: &Context, args: Evaluate) -> Result<v1::EvaluateRequest, CliError> {
     let inputs = match args.inputs.strip_prefix('@') {
         Some(path) => files::read(Path::new(path))?,
         None => args.inputs.into_bytes(),
     };
-    let request_id = if args.request_id.is_empty() { Client::request_id()? } else { args.request_id };
     let Some(tool) = args.tool else { return Err(CliError::Usage("give --tool".to_owned())) };
     Ok(v1::EvaluateRequest {
-        request_id,
+        request_id: context.request_id(),
         environment: args.environment,
         run_id: args.run,
         trace_id: args.trace,
@@ -169,7 +170,7 @@ fn request(args: Evaluate) -> Result<v1::EvaluateRequest, CliError> {
         tool,
         content_type: args.content_type,
         inputs: inputs.into(),
-        ..v1::EvaluateRequest::default()
+        context: args.envelope.read()?,
     })
 }
 
@@ -256,66 +257,6 @@ pub async fn status(context: &Context, args: StatusArgs) -> Result<(), CliError>
         Some(decision) => format!("state     {state}\n{}", human(decision)),
         None if state == "committed" => format!("state  {state}\nseq    {}", answer.seq),
         None => format!("state  {state}"),
-    })
-}
-
-fn print(out: Out, decision: &Decision) -> Result<(), CliError> {
-    out.emit(&to_json(decision), || human(decision))
-}
-
-fn verdict(decision: &Decision) -> String {
-    decision.response.verdict().as_str_name().trim_start_matches("VERDICT_").to_ascii_lowercase()
-}
-
-fn codes(decision: &Decision) -> String {
-    let codes: Vec<String> = decision.response.codes.iter().map(|c| format!("{} {}", c.number, c.name)).collect();
-    codes.join(", ")
-}
-
-fn receipt_text(decision: &Decision) -> String {
-    match &decision.receipt {
-        Some(receipt) => format!("verified: signed by node {}, leaf {}", receipt.node(), receipt.leaf_hash()),
-        None => "NOT CHECKED: no root_key is pinned".to_owned(),
-    }
-}
-
-fn human(decision: &Decision) -> String {
-    let response = &decision.response;
-    let mut verdict = verdict(decision).to_ascii_uppercase();
-    if response.replayed {
-        verdict.push_str(" (the first decision for this request id)");
-    }
-    fields(&[
-        ("verdict", verdict),
-        ("codes", codes(decision)),
-        ("entry", response.seq.to_string()),
-        ("decision", response.decision_id.clone()),
-        ("run", response.run_id.clone()),
-        ("request", response.request_id.clone()),
-        ("receipt", receipt_text(decision)),
-    ])
-}
-
-fn one_line(request: &v1::EvaluateRequest, decision: &Decision) -> String {
-    let checked = if decision.receipt.is_some() { "receipt ok" } else { "receipt not checked" };
-    let seq = decision.response.seq;
-    format!("{:<8}  {seq:>8}  {:<28}  {}  {checked}", verdict(decision), request.tool, codes(decision))
-}
-
-fn to_json(decision: &Decision) -> Value {
-    let response = &decision.response;
-    let codes: Vec<Value> = response.codes.iter().map(|c| json!({"number": c.number, "name": c.name})).collect();
-    json!({
-        "verdict": verdict(decision),
-        "codes": codes,
-        "seq": response.seq.to_string(),
-        "decision_id": response.decision_id,
-        "run_id": response.run_id,
-        "request_id": response.request_id,
-        "request_salt": hex::encode(&response.request_salt),
-        "replayed": response.replayed,
-        "receipt_verified": decision.receipt.is_some(),
-        "receipt": serde_json::from_slice::<Value>(&response.receipt).ok(),
     })
 }
 

@@ -4,12 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use assent_client::v1;
+use assent_ledger::hash::Hash;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::context::Context;
+use crate::decision::verdict_name;
 use crate::evaluate::NOT_ALLOWED;
 use crate::files;
+use crate::label::LabelArgs;
 use crate::lists::{self, ListArgs};
 use crate::output::{CliError, fields};
 
@@ -42,13 +45,16 @@ pub struct RedeemArgs {
     #[arg(long, default_value = "prod")]
     environment: String,
     /// The subject, asserted; only with tenant-wide credentials
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// Media type of the inputs [default: application/json]
-    #[arg(long, value_name = "TYPE", default_value = "")]
+    #[arg(long, value_name = "TYPE", default_value = "", hide_default_value = true)]
     content_type: String,
+    /// On whose behalf it was asked, from the nearest to the origin; may be repeated
+    #[arg(long = "on-behalf-of", value_name = "SUBJECT")]
+    on_behalf_of: Vec<String>,
     /// Which executor this is, when the decision names one
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     audience: String,
 }
 
@@ -72,11 +78,25 @@ pub struct CompleteArgs {
     #[arg(long, value_enum)]
     status: Ended,
     /// What the tool returned, or @FILE; byte for byte
-    #[arg(long, value_name = "TEXT|@FILE", default_value = "")]
+    #[arg(long, value_name = "TEXT|@FILE", default_value = "", hide_default_value = true)]
     output: String,
     /// Media type of the output [default: application/json]
-    #[arg(long, value_name = "TYPE", default_value = "")]
+    #[arg(long, value_name = "TYPE", default_value = "", hide_default_value = true)]
     content_type: String,
+    /// The output as it may be shown, or @FILE [default: nothing was redacted]
+    #[arg(long, value_name = "TEXT|@FILE")]
+    redacted: Option<String>,
+    #[command(flatten)]
+    labels: LabelArgs,
+    /// An obligation that was fulfilled, with the SHA-256 of the proof; may be repeated
+    #[arg(long, value_name = "KIND=HASH")]
+    fulfilled: Vec<String>,
+    /// Tokens that it used [default: what was set aside]
+    #[arg(long, value_name = "COUNT")]
+    tokens: Option<u64>,
+    /// What it cost, in millionths of a US dollar [default: what was set aside]
+    #[arg(long, value_name = "MICRO_USD")]
+    cost: Option<u64>,
     /// How long it took, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     duration_ms: u64,
@@ -110,10 +130,12 @@ pub async fn redeem(context: &Context, args: RedeemArgs) -> Result<ExitCode, Cli
         tool: args.tool,
         content_type: args.content_type,
         inputs: bytes_of(args.inputs)?.into(),
+        context: (!args.on_behalf_of.is_empty())
+            .then(|| v1::CallContext { on_behalf_of: args.on_behalf_of, ..v1::CallContext::default() }),
         ..v1::EvaluateRequest::default()
     };
     let request = v1::RedeemRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         decision_id: args.of.decision,
         seq: args.of.seq,
         request_hash: Vec::new().into(),
@@ -130,22 +152,39 @@ pub async fn complete(context: &Context, args: CompleteArgs) -> Result<ExitCode,
         Ended::Failure => v1::Completion::Failure,
         Ended::Unknown => v1::Completion::Unknown,
     };
+    // Who reports one figure reports both: what is not given was not used.
+    let used = (args.tokens.is_some() || args.cost.is_some())
+        .then(|| v1::Usage { tokens: args.tokens.unwrap_or(0), cost_micro_usd: args.cost.unwrap_or(0) });
     let request = v1::CompleteRequest {
+        request_id: context.request_id(),
         decision_id: args.of.decision,
         seq: args.of.seq,
         status: status.into(),
         duration_ms: args.duration_ms,
         content_type: args.content_type,
         output: bytes_of(args.output)?.into(),
-        ..v1::CompleteRequest::default()
+        redacted: args.redacted.map(bytes_of).transpose()?.map(Into::into),
+        taint: args.labels.read()?,
+        fulfilled: args.fulfilled.iter().map(|text| fulfilled(text)).collect::<Result<_, _>>()?,
+        usage: used,
     };
     ruling(context, &context.client()?.complete(request, context.deadline()).await?)
 }
 
+fn fulfilled(text: &str) -> Result<v1::FulfilledObligation, CliError> {
+    let wrong =
+        || CliError::Usage(format!("--fulfilled {text}: give KIND=HASH, the hash as 64 hexadecimal characters"));
+    let (kind, proof) = text.split_once('=').ok_or_else(wrong)?;
+    let proof: Hash = proof.parse().map_err(|_| wrong())?;
+    Ok(v1::FulfilledObligation { kind: kind.to_owned(), proof: proof.as_bytes().to_vec().into() })
+}
+
 /// Shows a ruling; what is not allowed exits as of `evaluate`.
 pub fn ruling(context: &Context, ruling: &v1::RulingResponse) -> Result<ExitCode, CliError> {
-    let verdict = ruling.verdict().as_str_name().trim_start_matches("VERDICT_").to_ascii_lowercase();
-    let verdict = if verdict == "unspecified" { "recorded".to_owned() } else { verdict };
+    let verdict = match ruling.verdict() {
+        v1::Verdict::Unspecified => "recorded".to_owned(),
+        verdict => verdict_name(verdict),
+    };
     let codes: Vec<Value> = ruling.codes.iter().map(|c| json!({"number": c.number, "name": c.name})).collect();
     let details: serde_json::Map<String, Value> =
         ruling.details.iter().map(|d| (d.name.clone(), json!(d.value))).collect();

@@ -37,6 +37,9 @@ pub struct ExportArgs {
     /// Export the opened payloads too, as far as the credential may read them
     #[arg(long)]
     payloads: bool,
+    /// Of the payloads, only this tenant's and the ledger's own
+    #[arg(long, value_name = "TENANT", requires = "payloads")]
+    tenant: Option<String>,
 }
 
 /// The two files that grow, and what is in them.
@@ -85,7 +88,10 @@ pub async fn run(context: &Context, args: ExportArgs) -> Result<(), CliError> {
     let path = args.out.join("checkpoint");
     let tmp = args.out.join("checkpoint.tmp");
     std::fs::write(&tmp, &note).and_then(|()| std::fs::rename(&tmp, &path)).map_err(|e| failed(&path, &e))?;
-    let opened = if args.payloads { Some(payloads::export(context, &client, &args.out).await?) } else { None };
+    let opened = match args.payloads {
+        true => Some(payloads::export(context, &client, &args.out, args.tenant.as_deref()).await?),
+        false => None,
+    };
     let value = json!({
         "entries": copy.count.to_string(), "new": (copy.count - resumed).to_string(),
         "size": checkpoint.size.to_string(), "root": checkpoint.root.to_string(), "folder": args.out,

@@ -1,4 +1,4 @@
-//! Lists of what holds now: runs, approvals, leases, principals, kill switches, active bundles.
+//! Lists of what holds now: runs, approvals, leases, principals, kill switches, signals, active bundles.
 
 use assent_client::{Client, ClientError, v1};
 use clap::Args;
@@ -14,13 +14,13 @@ const PAGE: u32 = 500;
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// The tenant [default: the credential's]
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     tenant: String,
     /// Only of this subject
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// Only in this state, such as pending or quarantined
-    #[arg(long, value_name = "STATE", default_value = "")]
+    #[arg(long, value_name = "STATE", default_value = "", hide_default_value = true)]
     status: String,
 }
 
@@ -78,6 +78,7 @@ pub async fn runs(context: &Context, args: ListArgs) -> Result<(), CliError> {
             "counters": run.counters.iter().map(|c| (c.name.clone(), json!(c.value))).collect::<serde_json::Map<_, _>>(),
             "taint": run.taint.iter().map(|t| json!({"source": t.source, "origin": t.origin, "count": t.count})).collect::<Vec<_>>(),
             "open_intents": run.open_intents, "generation": run.generation,
+            "shadow_mode": run.shadow_mode, "shadow_strikes": run.shadow_strikes,
         });
         Row { cells: vec![run.run_id, run.subject, run.mode, run.open_intents.to_string(), counters, taint], value }
     };
@@ -188,4 +189,20 @@ pub async fn active_bundles(context: &Context, args: ListArgs) -> Result<(), Cli
     };
     let rows = |page: v1::ActiveBundlesResponse| (page.bundles.into_iter().map(row).collect(), page.next_after);
     show(context, args, &["ENVIRONMENT", "BUNDLE"], page, rows).await
+}
+
+/// Signals that still hold.
+pub async fn signals(context: &Context, args: ListArgs) -> Result<(), CliError> {
+    let deadline = context.deadline();
+    let page = |client: Client, request| async move { client.signals(request, deadline).await };
+    let row = |one: v1::SignalInfo| {
+        let value = |v: &v1::SignalValue| json!({"signal": v.signal, "value": v.number, "expires": v.expires});
+        let values: Vec<Value> = one.values.iter().map(value).collect();
+        let shown: Vec<String> = one.values.iter().map(|v| format!("{}={}", v.signal, v.number)).collect();
+        let until = one.values.iter().map(|v| v.expires.as_str()).max().unwrap_or_default().to_owned();
+        let value = json!({"scope": one.scope, "name": one.name, "signals": values});
+        Row { cells: vec![one.scope, one.name, shown.join(" "), until], value }
+    };
+    let rows = |page: v1::SignalsResponse| (page.signals.into_iter().map(row).collect(), page.next_after);
+    show(context, args, &["ABOUT", "NAME", "SIGNALS", "UNTIL"], page, rows).await
 }

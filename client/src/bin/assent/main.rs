@@ -11,13 +11,16 @@ mod capability;
 mod cluster;
 mod context;
 mod control;
+mod decision;
 mod entries;
+mod envelope;
 mod evaluate;
 mod execution;
 mod export;
 mod files;
 mod identity;
 mod keys;
+mod label;
 mod lists;
 mod memory;
 mod message;
@@ -25,7 +28,9 @@ mod output;
 #[cfg(feature = "policy")]
 mod policy;
 mod proofs;
+mod run;
 mod seals;
+mod signal;
 mod tenant;
 
 use std::process::ExitCode;
@@ -68,9 +73,9 @@ enum Command {
     /// Credentials: bearer tokens and their roles
     #[command(subcommand)]
     Credential(tenant::Credential),
-    /// Runs
+    /// Runs: opening, closing, modes, taint, steps
     #[command(subcommand)]
-    Run(tenant::Run),
+    Run(run::Run),
     /// Policy bundles
     #[command(subcommand)]
     Bundle(bundle::Bundle),
@@ -81,6 +86,9 @@ enum Command {
     /// Stops agents, tools and tenants at once
     #[command(subcommand)]
     KillSwitch(control::KillSwitch),
+    /// Signals about agents: how risky or busy they are
+    #[command(subcommand)]
+    Signal(signal::Signal),
     /// Payloads
     #[command(subcommand)]
     Payload(control::Payload),
@@ -157,11 +165,12 @@ async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Tenant(command) => tenant::run_tenant(&context, command).await,
         Command::Principal(command) => tenant::run_principal(&context, command).await,
         Command::Credential(command) => tenant::run_credential(&context, command).await,
-        Command::Run(command) => tenant::run_run(&context, command).await,
+        Command::Run(command) => run::run(&context, command).await,
         Command::Bundle(command) => bundle::run(&context, command).await,
         #[cfg(feature = "policy")]
         Command::Policy(command) => return policy::run(&context, command).await,
         Command::KillSwitch(command) => control::run_kill_switch(&context, command).await,
+        Command::Signal(command) => signal::run(&context, command).await,
         Command::Payload(command) => control::run_payload(&context, command).await,
         Command::Kernel(command) => control::run_kernel(&context, command).await,
         Command::Approval(command) => return approval::run(&context, command).await,
@@ -187,4 +196,33 @@ async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Attack(args) => return attack::run(&context, args).await,
     }
     .map(|()| ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check(path: &str, command: &clap::Command, globals: &[String]) {
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            assert!(!globals.iter().any(|global| global == id), "{path}: {id} is a flag of all commands");
+            assert!(argument.get_help().is_some(), "{path}: {id} has no help");
+        }
+        assert!(command.get_about().is_some(), "{path} has no help");
+        for sub in command.get_subcommands() {
+            check(&format!("{path} {}", sub.get_name()), sub, globals);
+        }
+    }
+
+    /// An argument with the name of a flag that all commands have would be read as that flag.
+    #[test]
+    fn every_command_and_argument_has_help_and_no_argument_hides_a_flag_of_all_commands() {
+        Cli::command().debug_assert();
+        let cli = Cli::command();
+        let globals: Vec<String> = cli.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        for sub in cli.get_subcommands() {
+            check(sub.get_name(), sub, &globals);
+        }
+    }
 }

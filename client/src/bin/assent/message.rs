@@ -105,7 +105,7 @@ pub async fn run(context: &Context, command: Message) -> Result<ExitCode, CliErr
         Message::RegisterKey(args) => {
             let public_key = files::public_key(&args.public_key, Path::new("."))?;
             let request = v1::RegisterAgentKeyRequest {
-                request_id: String::new(),
+                request_id: context.request_id(),
                 tenant: args.tenant,
                 subject: args.subject,
                 key_id: args.key_id,
@@ -130,6 +130,7 @@ fn now() -> Time {
 }
 
 fn signed(context: &Context, args: SendArgs) -> Result<v1::RecordMessageRequest, CliError> {
+    context.must_be_fresh("a message is signed anew, with a nonce of its own, each time")?;
     let (origin, _) = context.pinned()?;
     let (tenant, key) = (tenant(&args.tenant)?, files::read_signing_key(&args.signing_key)?);
     let payload = bytes_of(args.payload)?;
@@ -156,7 +157,7 @@ fn signed(context: &Context, args: SendArgs) -> Result<v1::RecordMessageRequest,
     };
     let signature = key.sign(&text.to_bytes());
     Ok(v1::RecordMessageRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         schema_version: SCHEMA_VERSION.to_owned(),
         time: time.to_string(),
         run_id: args.run.unwrap_or_default(),
@@ -192,7 +193,7 @@ fn rotation(context: &Context, args: RotateArgs) -> Result<v1::RotateAgentKeyReq
     };
     let signature = old.sign(&text.to_bytes());
     Ok(v1::RotateAgentKeyRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         tenant: args.new.tenant,
         subject: args.new.subject,
         key_id: args.new.key_id,

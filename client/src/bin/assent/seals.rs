@@ -61,7 +61,8 @@ pub async fn list(context: &Context, args: SealsArgs) -> Result<(), CliError> {
 }
 
 pub async fn seal(context: &Context, _: SealArgs) -> Result<(), CliError> {
-    let answer = context.client()?.seal_now(v1::SealNowRequest::default(), context.deadline()).await?;
+    let request = v1::SealNowRequest { request_id: context.request_id() };
+    let answer = context.client()?.seal_now(request, context.deadline()).await?;
     recorded(context, &answer, "sealed")
 }
 

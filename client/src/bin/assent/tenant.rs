@@ -1,4 +1,4 @@
-//! `assent tenant`, `principal`, `credential` and `run`: the administrative commands, each one an entry on the ledger.
+//! `assent tenant`, `principal` and `credential`: the administrative commands, each one an entry on the ledger.
 
 use std::path::PathBuf;
 
@@ -66,7 +66,7 @@ pub struct RegisterArgs {
     #[command(flatten)]
     who: SubjectArgs,
     /// Who answers for it
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     owner: String,
 }
 
@@ -140,37 +140,15 @@ pub struct IssueArgs {
     #[arg(long, value_enum)]
     role: Role,
     /// The principal that it stands for [default: tenant-wide, the subject is asserted with each request]
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     subject: String,
     /// File for the token, mode 0600
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
-/// Run commands.
-#[derive(Debug, Subcommand)]
-pub enum Run {
-    /// Opens a run
-    Open(RunArgs),
-    /// Closes a run
-    Close(RunArgs),
-    /// Lists runs with their modes, counters and taint
-    List(ListArgs),
-}
-
-/// A run.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The run's id
-    #[arg(value_name = "RUN")]
-    run: String,
-    /// The subject, asserted; only with tenant-wide credentials
-    #[arg(long, default_value = "")]
-    subject: String,
-}
-
 pub async fn run_tenant(context: &Context, command: Tenant) -> Result<(), CliError> {
-    let (client, request_id) = (context.client()?, String::new());
+    let (client, request_id) = (context.client()?, context.request_id());
     let (answer, text) = match command {
         Tenant::Create { tenant } => {
             let text = format!("tenant {tenant} created");
@@ -202,19 +180,19 @@ pub async fn run_principal(context: &Context, command: Principal) -> Result<(), 
     match command {
         Principal::Register(RegisterArgs { who: SubjectArgs { subject, tenant }, owner }) => {
             let text = format!("principal {subject} of {tenant} registered");
-            let request = v1::RegisterPrincipalRequest { request_id: String::new(), tenant, subject, owner };
+            let request = v1::RegisterPrincipalRequest { request_id: context.request_id(), tenant, subject, owner };
             let answer = client.register_principal(request, context.deadline()).await?;
             recorded(context, &answer, &text)
         }
         Principal::List(args) => lists::principals(context, args).await,
         Principal::Enable(SubjectArgs { subject, tenant }) => {
             let text = format!("principal {subject} of {tenant} enabled");
-            let request = v1::EnablePrincipalRequest { request_id: String::new(), tenant, subject };
+            let request = v1::EnablePrincipalRequest { request_id: context.request_id(), tenant, subject };
             recorded(context, &client.enable_principal(request, context.deadline()).await?, &text)
         }
         Principal::Disable(SubjectArgs { subject, tenant }) => {
             let text = format!("principal {subject} of {tenant} disabled");
-            let request = v1::DisablePrincipalRequest { request_id: String::new(), tenant, subject };
+            let request = v1::DisablePrincipalRequest { request_id: context.request_id(), tenant, subject };
             let answer = client.disable_principal(request, context.deadline()).await?;
             recorded(context, &answer, &text)
         }
@@ -226,7 +204,7 @@ pub async fn run_credential(context: &Context, command: Credential) -> Result<()
         Credential::Issue(args) => issue(context, args).await,
         Credential::Revoke { tenant, name } => {
             let text = format!("credential {name} of {tenant} revoked");
-            let request = v1::RevokeCredentialRequest { request_id: String::new(), tenant, name };
+            let request = v1::RevokeCredentialRequest { request_id: context.request_id(), tenant, name };
             let answer = context.client()?.revoke_credential(request, context.deadline()).await?;
             recorded(context, &answer, &text)
         }
@@ -236,6 +214,7 @@ pub async fn run_credential(context: &Context, command: Credential) -> Result<()
 /// The file is written before the hash is registered: a crash in between leaves a token that nobody accepts, never a
 /// credential whose token is lost.
 async fn issue(context: &Context, args: IssueArgs) -> Result<(), CliError> {
+    context.must_be_fresh("a credential is issued with a new token each time")?;
     let client = context.client()?;
     let line = files::hex_line(&*files::random()?);
     files::write_secret(&args.out, &line)?;
@@ -243,7 +222,7 @@ async fn issue(context: &Context, args: IssueArgs) -> Result<(), CliError> {
     let IssueArgs { tenant, name, role, subject, out } = args;
     let text = format!("credential {name} of {tenant} issued for {}, token in {}", role.as_str(), out.display());
     let request = v1::RegisterCredentialRequest {
-        request_id: String::new(),
+        request_id: context.request_id(),
         tenant,
         name,
         token_hash: token_hash.as_bytes().to_vec().into(),
@@ -258,23 +237,6 @@ async fn issue(context: &Context, args: IssueArgs) -> Result<(), CliError> {
                 let _ = std::fs::remove_file(&out);
             }
             Err(error.into())
-        }
-    }
-}
-
-pub async fn run_run(context: &Context, command: Run) -> Result<(), CliError> {
-    let client = context.client()?;
-    match command {
-        Run::Open(RunArgs { run, subject }) => {
-            let text = format!("run {run} opened");
-            let request = v1::OpenRunRequest { run_id: run, subject, ..v1::OpenRunRequest::default() };
-            recorded(context, &client.open_run(request, context.deadline()).await?, &text)
-        }
-        Run::List(args) => lists::runs(context, args).await,
-        Run::Close(RunArgs { run, subject }) => {
-            let text = format!("run {run} closed");
-            let request = v1::CloseRunRequest { request_id: String::new(), run_id: run, subject };
-            recorded(context, &client.close_run(request, context.deadline()).await?, &text)
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn registrations(scenario: &Scenario, tenant: &TenantId) -> Vec<Comma
             public_key: *key_of(subject).public().as_bytes(),
         })
     };
-    let commands = scenario.subjects.iter().map(|subject| register(&subject.name));
+    let commands = scenario.subjects.iter().filter(|subject| !subject.wide).map(|subject| register(&subject.name));
     commands.map(|command| CommandBody::Message(Box::new(command))).collect()
 }
 

@@ -67,7 +67,7 @@ impl Ask for v1::RegisterCredentialRequest {
 }
 
 fn role(text: &str) -> Result<Role, ApiError> {
-    let right = "agent, tenant-admin, approver, auditor or operator";
+    let right = "agent, tenant-admin, approver, auditor, reporter or operator";
     let wrong = || wrong("role", format_args!("is {}", super::shown(text)), right);
     // The nodes' own commands never come over this wire.
     Role::from_name(text).filter(|role| *role != Role::Node).ok_or_else(wrong)

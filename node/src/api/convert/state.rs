@@ -1,9 +1,9 @@
 //! Records of the state on the wire; `None` for those that a list's filters leave out.
 
-use assent_kernel::command::KillTarget;
+use assent_kernel::command::{KillTarget, SignalScope};
 use assent_kernel::state::Record;
 use assent_kernel::state::keys::OutstandingRecord;
-use assent_ledger::ids::Seq;
+use assent_ledger::ids::{Seq, Time};
 use assent_proto::v1;
 use assent_proto::v1::ListRequest;
 
@@ -32,6 +32,8 @@ pub fn run(request: &ListRequest, run_id: String, record: Record) -> Option<v1::
         taint: taint.collect(),
         open_intents: run.open_intents,
         generation: run.generation,
+        shadow_mode: run.shadow.mode.name().to_owned(),
+        shadow_strikes: run.shadow.strikes,
         subject: run.subject,
     })
 }
@@ -124,11 +126,43 @@ pub fn kill_switch(_: &ListRequest, key: String, record: Record) -> Option<v1::K
     })
 }
 
+/// What was reported about something and still holds; `None` when none of it does.
+pub fn signal(now: Time, key: &str, record: Record) -> Option<v1::SignalInfo> {
+    let Record::Signal(record) = record else { return None };
+    let (kind, name) = key.split_once(':')?;
+    let scope = SignalScope::from_parts(kind, name)?;
+    let values = [
+        ("risk_milli", record.risk_milli),
+        ("queue_depth", record.queue_depth),
+        ("budget_use_milli", record.budget_use_milli),
+    ];
+    let held = values.into_iter().filter_map(|(signal, known)| {
+        let known = known.filter(|known| known.expires > now)?;
+        Some(v1::SignalValue { signal: signal.to_owned(), number: known.value, expires: known.expires.to_string() })
+    });
+    let values: Vec<v1::SignalValue> = held.collect();
+    let (scope, name) = (scope.kind().to_owned(), scope.name().to_owned());
+    (!values.is_empty()).then_some(v1::SignalInfo { scope, name, values })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use assent_kernel::state::keys::RunRecord;
-    use assent_ledger::ids::Time;
+    use assent_kernel::command::Signals;
+    use assent_kernel::state::keys::{RunRecord, SignalRecord};
+
+    #[test]
+    fn signals_are_listed_for_as_long_as_they_hold() {
+        let mut record = SignalRecord::default();
+        record.report(&Signals { risk_milli: Some(900), ..Signals::default() }, Time(10));
+        record.report(&Signals { queue_depth: Some(7), ..Signals::default() }, Time(20));
+        let at = |now| signal(Time(now), "run:r:1", Record::Signal(record));
+        let listed = at(9).unwrap();
+        assert_eq!((listed.scope.as_str(), listed.name.as_str(), listed.values.len()), ("run", "r:1", 2));
+        let listed = at(10).unwrap().values;
+        assert_eq!((listed[0].signal.as_str(), listed[0].number, listed.len()), ("queue_depth", 7, 1));
+        assert_eq!(at(20), None);
+    }
 
     #[test]
     fn filters_leave_out_what_they_do_not_name() {

@@ -5,6 +5,7 @@
 //! no request at all. The routes are one table (`routes`), the schemas come from the .proto files (`openapi`).
 
 mod call;
+mod codes;
 mod listen;
 mod openapi;
 mod parse;

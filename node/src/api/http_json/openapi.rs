@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use assent_proto::describe::{Enumeration, Field, Kind, Label, Message, Method};
 use serde_json::{Map, Value, json};
 
-use super::OPENAPI_PATH;
 use super::routes::{Answer, ROUTES, Route, Verb};
 use super::shape::{self, BASE64_SUFFIX, Shape};
 use super::streams::PAGE_MAX;
+use super::{OPENAPI_PATH, codes};
 
 const ABOUT: &str = "Decisions of agents' actions on a replicated, tamper-evident ledger. Every method of the gRPC services has its path \
     here, with the same meaning: the same credentials, checks, errors and receipts. Any node answers; followers pass commands on to the \
@@ -48,10 +48,7 @@ pub fn document() -> String {
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {"Problem": {
-                "description": "Nothing of what was asked for, or not known whether; `write` says which.",
-                "headers": {"Retry-After": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}},
-                "content": {"application/json": {"schema": reference("Problem")}}}},
+            "responses": codes::responses(),
             "securitySchemes": {
                 "certificate": {"type": "mutualTLS", "description": "A client certificate of the cluster's authority."},
                 "token": {"type": "http", "scheme": "bearer", "description": "64 lower-case hexadecimal characters."}}},
@@ -82,8 +79,9 @@ fn operation(route: &Route) -> Value {
         let body = json!({"required": true, "content": {media: {"schema": reference(method.input.name)}}});
         operation.insert("requestBody".to_owned(), body);
     }
-    let responses = json!({"200": answer(route.answer, method), "default": {"$ref": "#/components/responses/Problem"}});
-    operation.insert("responses".to_owned(), responses);
+    let mut responses = codes::of_route(route);
+    responses.insert("200".to_owned(), answer(route.answer, method));
+    operation.insert("responses".to_owned(), Value::Object(responses));
     Value::Object(operation)
 }
 
@@ -230,7 +228,7 @@ fn problem() -> Value {
         "description": "What went wrong, what to do, and what became of the write.",
         "required": ["code", "message", "write", "retry_after_ms"],
         "properties": {
-            "code": {"type": "string", "description": "A stable name in capitals."},
+            "code": {"type": "string", "description": "A stable name in capitals; the responses list them by status."},
             "message": {"type": "string", "description": "What is wrong and what to do, in words."},
             "write": {"type": "string", "enum": ["refused", "not-accepted", "outcome-unknown"]},
             "retry_after_ms": {"type": "integer", "minimum": 0, "description": "How long to wait before trying again; 0 says nothing."}}
@@ -261,6 +259,20 @@ mod tests {
         }
         let kept = std::fs::read_to_string(path).unwrap_or_default();
         assert!(kept == made, "docs/openapi.json is not what the node serves; run this test with ASSENT_BLESS=1");
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_how_it_fails() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        for route in ROUTES {
+            let verb = if route.verb == Verb::Get { "get" } else { "post" };
+            let operation = &document["paths"][route.path][verb];
+            let said = operation["summary"].as_str().unwrap_or_default();
+            assert!(said.ends_with('.') || said.ends_with(':'), "{} {}: {said:?}", verb, route.path);
+            for status in ["200", "400", "401", "403", "409", "503", "default"] {
+                assert!(operation["responses"][status].is_object(), "{verb} {}: {status}", route.path);
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::failed;
 use crate::context::Context;
 use crate::output::CliError;
 
+/// The tenant under which the ledger keeps its own entries.
+const LEDGER: &str = "-";
+
 /// What became of the payloads.
 #[derive(Default)]
 pub struct Opened {
@@ -22,8 +25,13 @@ pub struct Opened {
     pub gone: u64,
 }
 
-/// Fetches the payloads of all exported entries and writes them to `payloads` in the folder.
-pub async fn export(context: &Context, client: &Client, folder: &Path) -> Result<Opened, CliError> {
+/// Fetches the payloads of all exported entries, or of one tenant's and the ledger's own, and writes them to `payloads` in the folder.
+pub async fn export(
+    context: &Context,
+    client: &Client,
+    folder: &Path,
+    tenant: Option<&str>,
+) -> Result<Opened, CliError> {
     let (entries, tmp) = (folder.join("entries.jsonl"), folder.join("payloads.tmp"));
     let mut lines = BufReader::new(File::open(&entries).map_err(|e| failed(&entries, &e))?);
     let mut out = BufWriter::new(File::create(&tmp).map_err(|e| failed(&tmp, &e))?);
@@ -38,6 +46,9 @@ pub async fn export(context: &Context, client: &Client, folder: &Path) -> Result
             continue;
         }
         let view = EntryView::parse(leaf).map_err(|e| failed(&entries, &e))?;
+        if tenant.is_some_and(|tenant| view.tenant != tenant && view.tenant != LEDGER) {
+            continue;
+        }
         for payload in view.payloads() {
             match fetch(context, client, view.tenant, &payload.commitment).await? {
                 Some(text) => {

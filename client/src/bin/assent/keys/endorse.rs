@@ -246,16 +246,19 @@ pub fn show(context: &Context, args: &ShowArgs) -> Result<(), CliError> {
 
 pub async fn submit(context: &Context, args: &SubmitArgs) -> Result<(), CliError> {
     let statements = read_list(&args.file)?;
+    if statements.len() > 1 {
+        context.must_be_fresh("each statement of the list is a command of its own")?;
+    }
     let client = context.client()?;
     for statement in &statements {
         let body = statement.canonical()?.into();
         let answer = match statement {
             Statement::Endorsed(_) => {
-                let request = v1::EndorseKeyRequest { request_id: String::new(), endorsement: body };
+                let request = v1::EndorseKeyRequest { request_id: context.request_id(), endorsement: body };
                 client.endorse_key(request, context.deadline()).await?
             }
             Statement::Retired(_) => {
-                let request = v1::RetireKeyRequest { request_id: String::new(), retirement: body };
+                let request = v1::RetireKeyRequest { request_id: context.request_id(), retirement: body };
                 client.retire_key(request, context.deadline()).await?
             }
         };
