@@ -12,8 +12,10 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 BIN := $(CARGO_TARGET_DIR)/debug
 STEP := scripts/step.sh
 
+# `assent-verify replay` and `what-if`, which the short audit build of the verifier leaves out (cargo build -p assent-verifier).
+FEATURES := --features assent-verifier/replay
 # With --examples cargo resolves features as for the tests, so that build, lint and tests share every dependency's build.
-BUILD := cargo build --workspace --bins --examples
+BUILD := cargo build --workspace --bins --examples $(FEATURES)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +30,7 @@ demo: build ## A three-node cluster decides the example fleets' calls, seals the
 	@$(STEP) "demo" $(BIN)/assent-fleet-demo
 
 test: build ## Run all tests
-	@$(STEP) "Rust tests" cargo test --workspace --no-fail-fast
+	@$(STEP) "Rust tests" cargo test --workspace $(FEATURES) --no-fail-fast
 	@$(STEP) "example: the workload is what its generator makes" python3 examples/fleet/generate.py --check
 	@$(STEP) "example: a second evaluator agrees" python3 examples/fleet/check.py
 	@$(STEP) "example: tests of its tools" python3 examples/fleet/test_fleet.py
@@ -43,7 +45,7 @@ down: ## Stop the cluster that `make up` started
 lint: ## Formatting, clippy, style and walls, as CI checks them
 	@scripts/setup.sh --lint
 	@cargo fmt --all -- --check
-	@$(STEP) "clippy" cargo clippy --workspace --all-targets -- -D warnings
+	@$(STEP) "clippy" cargo clippy --workspace --all-targets $(FEATURES) -- -D warnings
 	@cargo xtask tidy
 	@cargo xtask walls
 

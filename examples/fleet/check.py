@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 
 sys.dont_write_bytecode = True
 
+import claims  # noqa: E402
 import yaml_subset  # noqa: E402
 from evaluator import Bundle, shape_findings, subject_matches  # noqa: E402
 from scenarios.kit import CODES  # noqa: E402
@@ -148,17 +149,21 @@ def main(arguments):
     text = read("workload.jsonl")
     size, by_name = len(text.encode("utf-8")), {tenant["name"]: tenant for tenant in fleet}
     lines = [json.loads(line) for line in text.rstrip("\n").split("\n")]
+    desk_found, desk_lines, turned = claims.check()
     if arguments:
         print(tables(lines, fleet, documents, size), end="")
+        print("\n" + claims.tables(desk_lines, turned), end="")
         return 0
     for number, line in enumerate(lines, 1):
         found += ["line %d: %s" % (number, finding) for finding in line_findings(line, by_name, bundles[line["tenant"]])]
     found += whole_findings(lines, documents, bundles, size)
-    if tables(lines, fleet, documents, size) not in read("README.md"):
+    found += desk_found
+    readme = read("README.md")
+    if tables(lines, fleet, documents, size) not in readme or claims.tables(desk_lines, turned) not in readme:
         found.append("the tables in README.md are stale; see check.py --tables")
     for finding in found[:40]:
         print(finding, file=sys.stderr)
-    print("%d calls checked, %d findings" % (len(lines), len(found)))
+    print("%d calls and %d steps of the claims desk checked, %d findings" % (len(lines), len(desk_lines), len(found)))
     return 1 if found else 0
 
 

@@ -171,12 +171,12 @@ def parameter_matches(value, tests, unsure):
     return True
 
 
-def shape_findings(document):
-    """What in a bundle is outside the subset that the kernel's first version reads: a list of sentences."""
-    found = []
+def shape_findings(document, known=None):
+    """What in a bundle is outside the subset that is read here (`known`: keys of each part): a list of sentences."""
+    found, known = [], known or KEYS
 
     def keys(kind, value, where):
-        found.extend("%s: key %s is not of the subset" % (where, key) for key in value if key not in KEYS[kind])
+        found.extend("%s: key %s is not of the subset" % (where, key) for key in value if key not in known[kind])
 
     keys("bundle", document, "bundle")
     names = {}

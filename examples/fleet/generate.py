@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes workload.jsonl: the calls of a fleet of agents, interleaved as they would arrive, from the scenarios and one seed.
+"""Writes workload.jsonl: the calls of a fleet of agents, interleaved as they would arrive, from the scenarios and one seed; and the
+claims desk's claims/claims.jsonl from its stories, with claims/flips.json.
 
-    python3 generate.py           writes the file
-    python3 generate.py --check   makes it again in memory; exit code 1 if the file differs
+    python3 generate.py           writes the files
+    python3 generate.py --check   makes them again in memory; exit code 1 if one differs
 
 Python 3.9 or newer, standard library only; the output is the same bytes on every version. `expect` and `expect_code` are what
-the author of a scenario wrote down; no policy is evaluated here.
+the author of a scenario wrote down; no policy is evaluated for them. flips.json is what the desk's second reading says of its bundles.
 """
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import claims  # noqa: E402
 from draw import Draw  # noqa: E402
 from scenarios import REGISTRY  # noqa: E402
 
@@ -68,23 +70,32 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         print("usage: generate.py [--check]", file=sys.stderr)
         return 2
-    made = workload()
-    if not arguments:
-        with open(OUTPUT, "wb") as file:
-            file.write(made)
-        print("wrote %s: %d calls, %d bytes" % (os.path.basename(OUTPUT), made.count(b"\n"), len(made)))
-        return 0
-    if not os.path.exists(OUTPUT):
-        print("workload.jsonl is missing; run generate.py", file=sys.stderr)
+    files = ((OUTPUT, workload), (os.path.join(claims.FOLDER, "claims.jsonl"), claims.workload), (os.path.join(claims.FOLDER, "flips.json"), claims.make_flips))
+    return max([(compare if arguments else write)(path, make()) for path, make in files])
+
+
+def write(path, made):
+    """Writes a file; 0."""
+    with open(path, "wb") as file:
+        file.write(made)
+    print("wrote %s: %d lines, %d bytes" % (os.path.basename(path), made.count(b"\n"), len(made)))
+    return 0
+
+
+def compare(path, made):
+    """0 if a file is what is made, otherwise 1 and the first line that differs."""
+    name = os.path.basename(path)
+    if not os.path.exists(path):
+        print("%s is missing; run generate.py" % name, file=sys.stderr)
         return 1
-    with open(OUTPUT, "rb") as file:
+    with open(path, "rb") as file:
         kept = file.read()
     if kept == made:
-        print("workload.jsonl is what the scenarios make: %d calls" % made.count(b"\n"))
+        print("%s is what the scenarios make: %d lines" % (name, made.count(b"\n")))
         return 0
     pairs = zip(kept.split(b"\n"), made.split(b"\n"))
     first = next((number for number, (old, new) in enumerate(pairs, 1) if old != new), "after the last common one")
-    print("workload.jsonl differs from what the scenarios make, first in line %s; run generate.py" % first, file=sys.stderr)
+    print("%s differs from what the scenarios make, first in line %s; run generate.py" % (name, first), file=sys.stderr)
     return 1
 
 

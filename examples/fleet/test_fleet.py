@@ -8,6 +8,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 import check  # noqa: E402
+import claims  # noqa: E402
 import generate  # noqa: E402
 import yaml_subset  # noqa: E402
 from draw import Draw  # noqa: E402
@@ -54,6 +55,7 @@ class Generator(unittest.TestCase):
 
     def test_is_reproducible(self):
         self.assertEqual(generate.workload(), generate.workload())
+        self.assertEqual((claims.workload(), claims.make_flips()), (claims.workload(), claims.make_flips()))
 
 
 class Controls(unittest.TestCase):
@@ -86,6 +88,43 @@ class Controls(unittest.TestCase):
         document["rules"] = [rule for rule in document["rules"] if rule["id"] != "deny-unbounded-delete"]
         spoiled = check.Bundle(document, self.by_name["cumulus"]["principals"])
         self.assertTrue(any(check.line_findings(line, self.by_name, spoiled) for line in self.lines if line["tenant"] == "cumulus"))
+
+
+class ClaimsDesk(unittest.TestCase):
+    def setUp(self):
+        self.tenant, self.document, self.stricter, _ = claims.load()
+        self.lines = claims.steps()
+
+    def findings(self, document):
+        desk = claims.Desk(document, self.tenant)
+        return [line for line in self.lines if desk.step(line) != (line["expect"], line["expect_code"])]
+
+    def test_the_committed_desk_is_consistent(self):
+        self.assertEqual(claims.check()[0], [])
+        self.assertEqual(self.findings(self.document), [])
+
+    def test_a_wrong_expectation_of_every_act_is_found(self):
+        for act in sorted({line["act"] for line in self.lines}):
+            lines = claims.steps()
+            next(line for line in lines if line["act"] == act)["expect"] = "nothing"
+            self.assertEqual(len(claims.check(lines)[0]), 2 if act == "call" else 1, act)
+
+    def test_every_dropped_rule_is_found(self):
+        for rule in self.document["rules"]:
+            document = dict(self.document, rules=[known for known in self.document["rules"] if known != rule])
+            self.assertTrue(self.findings(document), rule["id"])
+
+    def test_a_labels_way_through_memory_matters(self):
+        document = copy.deepcopy(self.document)
+        next(tool for tool in document["tools"] if tool["name"] == "documents.read").pop("output_labels")
+        self.assertEqual({line["story"].split("-")[0] for line in self.findings(document)}, {"instructions"})
+
+    def test_nothing_flips_under_the_same_bundle(self):
+        desk, same = claims.Desk(self.document, self.tenant), claims.Desk(self.document, self.tenant)
+        for line in self.lines:
+            desk.step(line)
+        self.assertEqual(sum(claims.flips(desk, same).values()), 0)
+        self.assertGreater(sum(claims.flips(desk, claims.Desk(self.stricter, self.tenant)).values()), 20)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ impl Binaries {
             match path.is_file() {
                 true => Ok(path),
                 false => Err(DemoError::new(format!(
-                    "{name} is not in {}; build everything first: cargo build --workspace",
+                    "{name} is not in {}; build everything first: make build",
                     folder.display()
                 ))),
             }
@@ -55,7 +55,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("assentd"), "").unwrap();
         let message = Binaries::in_folder(folder.path()).unwrap_err().to_string();
-        assert!(message.starts_with("assent is not in") && message.ends_with("cargo build --workspace"), "{message}");
+        assert!(message.starts_with("assent is not in") && message.ends_with("make build"), "{message}");
         for name in ["assent", "assent-verify"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }

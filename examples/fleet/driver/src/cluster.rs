@@ -93,6 +93,9 @@ pub struct Ports {
     pub peer: u16,
     /// Health and metrics.
     pub http: u16,
+    /// HTTP/JSON for clients.
+    #[serde(default)]
+    pub http_api: u16,
 }
 
 /// One node.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod break_leader;
+mod desk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,13 +55,17 @@ pub async fn run(options: &Options, binaries: Binaries, screen: Arc<Screen>) -> 
         "{} recorded tool calls of three agent fleets through them, kills the leader on the way,",
         workload.len()
     ));
-    screen.line("and then looks for anything lost, doubled or forged.");
+    screen.line(
+        "and then looks for anything lost, doubled or forged. A small desk with people and memory follows: its record",
+    );
+    screen.line("is decided again, asked under a stricter bundle, and decided once more after something was erased.");
     let mut demo = start(options, binaries, screen, fleet, workload).await?;
     demo.settle().await?;
     let outcome = demo.drive().await?;
     demo.converge(&outcome).await?;
     demo.seal().await?;
     demo.check_receipts(&outcome).await?;
+    demo.claims().await?;
     demo.audit(&outcome).await?;
     demo.finish(begun)
 }
@@ -209,6 +214,15 @@ impl Demo {
     /// Seals what is there, and waits until a quorum has cosigned it and it lies in write-once storage.
     async fn seal(&mut self) -> Result<()> {
         self.screen.step("Sealing what is there; a majority cosigns it, then it is anchored in write-once storage");
+        let anchored = self.seal_now().await?;
+        let spans = crate::forge::spans(&self.cluster.worm_dir())?.len();
+        self.screen.note(&format!("{spans} spans, {anchored} entries cosigned and anchored"));
+        self.summary.check("seals", format!("{spans} spans cosigned and anchored, {anchored} entries"), spans > 0);
+        Ok(())
+    }
+
+    /// Seals, and waits until that is anchored; gives how far.
+    async fn seal_now(&mut self) -> Result<u64> {
         let args = ["--config", "client.toml", "seal"];
         let mut last = self.cluster.commands().run(Program::Assent, &args).await;
         for _ in 1..SEAL_ATTEMPTS {
@@ -219,11 +233,7 @@ impl Demo {
         }
         last?;
         let size = self.cluster.leader_info().await?.last_sealed_size;
-        let anchored = self.cluster.wait_anchored(size).await?;
-        let spans = crate::forge::spans(&self.cluster.worm_dir())?.len();
-        self.screen.note(&format!("{spans} spans, {anchored} entries cosigned and anchored"));
-        self.summary.check("seals", format!("{spans} spans cosigned and anchored, {anchored} entries"), spans > 0);
-        Ok(())
+        self.cluster.wait_anchored(size).await
     }
 
     /// Every receipt that a client got, against the final, verified ledger.

@@ -279,7 +279,8 @@ impl Keeper {
     }
 }
 
-const fn verdict_name(verdict: v1::Verdict) -> &'static str {
+/// The verdict's name in expectations.
+pub(crate) const fn verdict_name(verdict: v1::Verdict) -> &'static str {
     match verdict {
         v1::Verdict::Allow => "allow",
         v1::Verdict::Deny => "deny",

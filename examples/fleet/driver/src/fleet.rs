@@ -30,6 +30,18 @@ pub struct Tenant {
     pub credentials: Vec<String>,
     /// Subjects to register.
     pub principals: Vec<String>,
+    /// People who answer for calls that wait.
+    #[serde(default)]
+    pub people: Vec<Person>,
+}
+
+/// Somebody who answers for calls that wait.
+#[derive(Debug, Deserialize)]
+pub struct Person {
+    /// Name of the person's credential.
+    pub credential: String,
+    /// The person.
+    pub subject: String,
 }
 
 /// The fleet's description.
@@ -82,7 +94,7 @@ impl Fleet {
         let trust = cluster.trust()?;
         let mut clients = BTreeMap::new();
         for tenant in &self.tenants {
-            for name in &tenant.credentials {
+            for name in tenant.credentials.iter().chain(tenant.people.iter().map(|person| &person.credential)) {
                 let client = cluster.client_as(&token_file(cluster, name), Some(&tenant.name))?;
                 clients.insert(name.clone(), client.with_trust(trust.clone()));
             }
@@ -96,20 +108,15 @@ async fn settle(client: &Client, cluster: &Cluster, folder: &Path, tenant: &Tena
     let name = || tenant.name.clone();
     let request = v1::CreateTenantRequest { tenant: name(), ..Default::default() };
     known("TENANT_EXISTS", client.create_tenant(request, deadline()).await)?;
-    for subject in &tenant.principals {
+    for subject in tenant.principals.iter().chain(tenant.people.iter().map(|person| &person.subject)) {
         let request = v1::RegisterPrincipalRequest { tenant: name(), subject: subject.clone(), ..Default::default() };
         known("PRINCIPAL_EXISTS", client.register_principal(request, deadline()).await)?;
     }
-    for credential in &tenant.credentials {
-        let token = token(&token_file(cluster, credential))?;
-        let request = v1::RegisterCredentialRequest {
-            tenant: name(),
-            name: credential.clone(),
-            token_hash: sha256(&[token.as_bytes()]).as_bytes().to_vec().into(),
-            role: "agent".to_owned(),
-            ..Default::default()
-        };
-        known("CREDENTIAL_EXISTS", client.register_credential(request, deadline()).await)?;
+    for name in &tenant.credentials {
+        credential(client, cluster, &tenant.name, (name, "agent", "")).await?;
+    }
+    for person in &tenant.people {
+        credential(client, cluster, &tenant.name, (&person.credential, "approver", &person.subject)).await?;
     }
     let file = folder.join(&tenant.bundle).join("bundle.yaml");
     let source = fs::read(&file).map_err(|e| DemoError::at(&file, e))?;
@@ -122,6 +129,31 @@ async fn settle(client: &Client, cluster: &Cluster, folder: &Path, tenant: &Tena
     let request = v1::ActivateBundleRequest { tenant: name(), environment, bundle_hash, ..Default::default() };
     known("BUNDLE_ACTIVE", client.activate_bundle(request, deadline()).await)?;
     Ok(())
+}
+
+/// Registers a credential of a name, role and subject, with a token of its own; gives the token's file.
+async fn credential(
+    client: &Client,
+    cluster: &Cluster,
+    tenant: &str,
+    (name, role, subject): (&str, &str, &str),
+) -> Result<PathBuf> {
+    let file = token_file(cluster, name);
+    let request = v1::RegisterCredentialRequest {
+        tenant: tenant.to_owned(),
+        name: name.to_owned(),
+        token_hash: sha256(&[token(&file)?.as_bytes()]).as_bytes().to_vec().into(),
+        role: role.to_owned(),
+        subject: subject.to_owned(),
+        ..Default::default()
+    };
+    known("CREDENTIAL_EXISTS", client.register_credential(request, Deadline::after(COMMAND_MAX)).await)?;
+    Ok(file)
+}
+
+/// Registers an auditor of the whole ledger, once; gives the file of its token.
+pub async fn settle_auditor(cluster: &Cluster, name: &str) -> Result<PathBuf> {
+    credential(&cluster.client()?, cluster, "-", (name, "auditor", "")).await
 }
 
 /// A refusal because the thing is there already is none: `None`.

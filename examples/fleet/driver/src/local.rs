@@ -70,8 +70,10 @@ fn describe(cluster: &mut Cluster, fleet: &Fleet, screen: &Screen) -> Result<()>
     for index in 0..cluster.nodes().len() {
         let pid = cluster.pid(index)?.unwrap_or(0);
         let node = cluster.node(index)?;
-        let (name, endpoint, http) = (&node.name, node.endpoint(), node.ports.http);
+        let (name, endpoint, ports) = (&node.name, node.endpoint(), node.ports);
+        let (http, http_api) = (ports.http, ports.http_api);
         screen.line(&format!("{name}  clients {endpoint}  metrics http://127.0.0.1:{http}/metrics  process {pid}"));
+        screen.line(&format!("{name}  HTTP/JSON https://127.0.0.1:{http_api}/v1/openapi.json"));
     }
     screen.line("\nTalk to it:");
     screen.line(&format!("  export ASSENT_CONFIG={}", cluster.client_config().display()));

@@ -14,7 +14,7 @@ use crate::error::{DemoError, Result};
 use crate::ports;
 
 /// Ports of one node.
-const PORTS_PER_NODE: usize = 3;
+const PORTS_PER_NODE: usize = 4;
 
 /// What of `assentd init`'s output is needed here.
 #[derive(Deserialize)]
@@ -68,10 +68,10 @@ impl Cluster {
     /// Gives a node ports, a configuration and an identity; its certificate is there already.
     pub(super) async fn new_node(&mut self, name: &str) -> Result<usize> {
         let found = ports::free(PORTS_PER_NODE)?;
-        let [client, peer, http] = found.as_slice() else {
+        let [client, peer, http, http_api] = found.as_slice() else {
             return Err(DemoError::new("no ports were found"));
         };
-        let ports = Ports { client: *client, peer: *peer, http: *http };
+        let ports = Ports { client: *client, peer: *peer, http: *http, http_api: *http_api };
         let node = handle(&self.dir, name, NodeId(0), ports);
         fs::create_dir_all(&node.folder).map_err(|e| DemoError::at(&node.folder, e))?;
         let text = NodeConfig {

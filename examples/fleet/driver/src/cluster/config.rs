@@ -24,10 +24,11 @@ pub struct NodeConfig<'a> {
 impl NodeConfig<'_> {
     /// The file's text. Paths are relative to the node's folder.
     pub fn text(&self) -> String {
-        let NodeConfig { name, origin, ports: Ports { client, peer, http }, .. } = *self;
+        let NodeConfig { name, origin, ports: Ports { client, peer, http, http_api }, .. } = *self;
         let mut text = format!(
             "name = \"{name}\"\norigin = \"{origin}\"\ndata_dir = \"data\"\n\n\
-             [listen]\nclient = \"127.0.0.1:{client}\"\npeer = \"127.0.0.1:{peer}\"\nhttp = \"127.0.0.1:{http}\"\n\n\
+             [listen]\nclient = \"127.0.0.1:{client}\"\npeer = \"127.0.0.1:{peer}\"\nhttp = \"127.0.0.1:{http}\"\n\
+             http_api = \"127.0.0.1:{http_api}\"\n\n\
              [tls]\nca = \"../keys/ca.pem\"\ncert = \"../keys/node-{name}.pem\"\nkey = \"../keys/node-{name}.key\"\n\n\
              [keys]\nlog = \"../keys/log.key\"\nstorage = \"../keys/storage.key\"\n\n\
              [anchor]\ndirectory = \"../worm\"\n"
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn timing_is_written_only_where_it_is_given() {
         let origin = Origin::new("assent.example/fleet").unwrap();
-        let ports = Ports { client: 1, peer: 2, http: 3 };
+        let ports = Ports { client: 1, peer: 2, http: 3, http_api: 4 };
         let mut config = NodeConfig { name: "n1", origin: &origin, ports, snapshot_entries: None, keep_entries: None };
         assert!(!config.text().contains("[raft]"));
         config.keep_entries = Some(7);
