@@ -9,4 +9,5 @@ pub mod raw_client;
 pub mod real_cluster;
 pub mod sim_cluster;
 pub mod sim_network;
+pub mod test_node;
 pub mod transfer;
