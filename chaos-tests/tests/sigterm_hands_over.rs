@@ -5,8 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use assent_chaos_tests::support::real_cluster::{CALL_MAX, RealCluster};
-use assent_client::Deadline;
+use assent_chaos_tests::support::real_cluster::RealCluster;
 use assent_fleet_demo::commands::Program;
 use assent_fleet_demo::process::{Process, signal};
 
@@ -14,22 +13,6 @@ use assent_fleet_demo::process::{Process, signal};
 const HANDED_OVER_WITHIN: Duration = Duration::from_secs(3);
 /// Longest time that a stopping process may take for everything.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// Makes `node` the leader, from wherever leadership is.
-async fn make_leader(real: &RealCluster, node: usize) {
-    let id = real.cluster.node(node).unwrap().id.to_string();
-    let client = real.cluster.client().unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
-    loop {
-        if real.cluster.info(node).await.is_ok_and(|info| info.leader_id == id) {
-            return;
-        }
-        assert!(Instant::now() < until, "node {id} does not become the leader");
-        // It may not answer or not be up to date yet: asked again until it is.
-        let _ = client.transfer_leader(id.clone(), Deadline::after(CALL_MAX)).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_that_is_told_to_stop_hands_over() {
@@ -41,7 +24,7 @@ async fn a_leader_that_is_told_to_stop_hands_over() {
     let mut command = real.cluster.commands().program(Program::Assentd);
     command.arg("run").arg("--config").arg(&config).env("ASSENT_LOG", "info");
     let mut process = Process::start(command, &name, &log, false).unwrap();
-    make_leader(&real, 0).await;
+    real.make_leader(0).await;
     let load = real.load(6);
     load.more(200).await;
     assert_eq!(real.cluster.info(1).await.unwrap().leader_id, id, "it leads when it is told to stop");

@@ -99,10 +99,11 @@ impl ApiError {
         Self::new("STOPPING", Code::Unavailable, WriteOutcome::NotAccepted, message, 100)
     }
 
-    /// The ledger has not been created yet.
+    /// This node has no ledger: it has not been created yet, or the node is new to its cluster and another one has it.
     pub fn not_bootstrapped() -> Self {
-        let message = "the ledger has not been created yet; run `assent cluster bootstrap`".to_owned();
-        Self::new("NOT_BOOTSTRAPPED", Code::FailedPrecondition, WriteOutcome::Refused, message, 0)
+        let message =
+            "this node has no ledger yet; ask another node, or run `assent cluster bootstrap` where none has one";
+        Self::new("NOT_BOOTSTRAPPED", Code::Unavailable, WriteOutcome::NotAccepted, message.to_owned(), 200)
     }
 
     /// The operation does not fit the present state.

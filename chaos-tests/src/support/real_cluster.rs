@@ -21,6 +21,8 @@ use super::commands::{ENVIRONMENT, POLICY, SUBJECT};
 
 /// Longest time that one call may take.
 pub const CALL_MAX: Duration = Duration::from_secs(20);
+/// Longest time in which a node that is asked to lead does.
+const LEADS_WITHIN: Duration = Duration::from_secs(30);
 /// The tests' tenant.
 pub const TENANT: &str = "acme";
 
@@ -101,6 +103,22 @@ impl RealCluster {
         let killed = Command::new("sh").args(["-c", "kill -s KILL \"$@\"", "sh"]).args(&pids).status().unwrap();
         assert!(killed.success());
         nodes.iter().for_each(|node| self.cluster.kill(*node).unwrap());
+    }
+
+    /// Makes a node the leader, from wherever leadership is.
+    pub async fn make_leader(&self, node: usize) {
+        let id = self.cluster.node(node).unwrap().id.to_string();
+        let client = self.cluster.client().unwrap();
+        let until = Instant::now() + LEADS_WITHIN;
+        loop {
+            if self.cluster.info(node).await.is_ok_and(|info| info.leader_id == id) {
+                return;
+            }
+            assert!(Instant::now() < until, "node {id} does not become the leader");
+            // It may not answer or not be up to date yet: asked again until it is.
+            let _ = client.transfer_leader(id.clone(), Deadline::after(CALL_MAX)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Where a stopped node's database is.

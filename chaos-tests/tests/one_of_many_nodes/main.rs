@@ -1,8 +1,10 @@
 //! Invariant: what may happen once happens once, whichever nodes are asked and however close together. The same lease, token, nonce, effect
 //! or request is brought to all three nodes of a real cluster at the same time: exactly one of them gets it, the others hear why not.
+//! What is brought again much later, when leaders, processes and disks have changed, is the business of `once_only`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod once_only;
 mod world;
 
 use assent_client::{Client, v1};
@@ -34,7 +36,7 @@ fn exactly_one(what: &str, said: &[Said], why: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_happen_once_happens_once_over_all_nodes() {
-    let mut world = World::create().await;
+    let mut world = World::create("one-of-many", |_| ()).await;
     for round in 0..ROUNDS {
         // Leadership wanders: from round to round another node is the one that decides.
         if round > 0 {

@@ -1,10 +1,11 @@
 //! A cluster of three processes, a connection to each of its nodes, and tenants in which the attack range's agents act.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use assent_chaos_tests::support::raw_client::RawClient;
 use assent_chaos_tests::support::real_cluster::{CALL_MAX, RealCluster};
 use assent_client::{Client, Deadline, v1};
+use assent_fleet_demo::cluster::ClusterSpec;
 use assent_kernel::command::AgentMessage;
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::{TenantId, Time};
@@ -37,15 +38,16 @@ pub(crate) use ask;
 
 /// The cluster and the tenant of this round.
 pub struct World {
-    real: RealCluster,
+    /// The processes.
+    pub real: RealCluster,
     channels: Vec<Channel>,
     tenant: String,
 }
 
 impl World {
     /// Three voters.
-    pub async fn create() -> World {
-        let real = RealCluster::create("one-of-many", |_| ()).await;
+    pub async fn create(name: &str, adjust: impl FnOnce(&mut ClusterSpec)) -> World {
+        let real = RealCluster::create(name, adjust).await;
         let mut channels = Vec::new();
         for node in real.cluster.nodes() {
             channels.push(RawClient::connect(&real.keys_dir(), node.ports.client).await.unwrap().channel());
@@ -63,18 +65,26 @@ impl World {
         sha256(&[self.tenant.as_bytes(), subject.as_bytes()]).to_string()
     }
 
+    /// A connection of its own to one node, which may have been started again since the others were made.
+    pub async fn connect(&self, node: usize) -> Channel {
+        let port = self.real.cluster.node(node).unwrap().ports.client;
+        RawClient::connect(&self.real.keys_dir(), port).await.unwrap().channel()
+    }
+
+    /// A client of the library, which verifies what it is told.
+    pub fn client(&self, subject: &str) -> Client {
+        self.real.cluster.client().unwrap().with_token(&self.token(subject), Some(self.tenant.clone())).unwrap()
+    }
+
+    /// The tenant of this round.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
     /// Hands leadership to another node, and waits until it leads.
     pub async fn move_leadership(&mut self) {
         let from = self.real.cluster.leader().await.unwrap();
-        let client = self.real.cluster.client().unwrap();
-        let to = self.real.cluster.node((from + 1) % 3).unwrap().id.to_string();
-        let until = std::time::Instant::now() + Duration::from_secs(30);
-        while self.real.cluster.leader_info().await.unwrap().leader_id != to {
-            assert!(std::time::Instant::now() < until, "{to} does not become the leader");
-            // It may not be up to date yet: asked again until it is.
-            let _ = client.transfer_leader(to.clone(), Deadline::after(CALL_MAX)).await;
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        self.real.make_leader((from + 1) % 3).await;
     }
 
     /// A tenant with the agents, their credentials and keys, and the policy.
@@ -92,15 +102,7 @@ impl World {
                 ..Default::default()
             };
             operator.register_principal(request, soon()).await.unwrap();
-            let request = v1::RegisterCredentialRequest {
-                tenant: name(),
-                name: format!("key-{subject}"),
-                token_hash: sha256(&[self.token(subject).as_bytes()]).0.to_vec().into(),
-                role: "agent".to_owned(),
-                subject: subject.to_owned(),
-                ..Default::default()
-            };
-            operator.register_credential(request, soon()).await.unwrap();
+            self.register(subject, "agent").await;
             let request = v1::RegisterAgentKeyRequest {
                 tenant: name(),
                 subject: subject.to_owned(),
@@ -116,6 +118,20 @@ impl World {
         let environment = "prod".to_owned();
         let request = v1::ActivateBundleRequest { tenant: name(), environment, bundle_hash, ..Default::default() };
         operator.activate_bundle(request, soon()).await.unwrap();
+    }
+
+    /// A credential of one subject.
+    pub async fn register(&self, subject: &str, role: &str) {
+        let request = v1::RegisterCredentialRequest {
+            tenant: self.tenant.clone(),
+            name: format!("key-{subject}"),
+            token_hash: sha256(&[self.token(subject).as_bytes()]).0.to_vec().into(),
+            role: role.to_owned(),
+            subject: subject.to_owned(),
+            ..Default::default()
+        };
+        let operator = self.real.cluster.client().unwrap();
+        operator.register_credential(request, Deadline::after(CALL_MAX)).await.unwrap();
     }
 
     /// A call with an id of its own.

@@ -18,7 +18,7 @@ const STATUSES: &[(u16, &str, &str, &[&str])] = &[
     (404, "NotFound", "There is no such thing, or no such path.", &["NOT_FOUND", "NO_SUCH_PATH"]),
     (405, "OtherMethod", "The path takes another method; `allow` names it.", &["METHOD_NOT_ALLOWED"]),
     (408, "TooSlow", "The body did not arrive in time.", &["BODY_TOO_SLOW"]),
-    (409, "Refused", "The present state does not admit it.", &["CONFLICT", "NOT_BOOTSTRAPPED"]),
+    (409, "Refused", "The present state does not admit it.", &["CONFLICT"]),
     (413, "TooLarge", "The body is longer than it may be.", &["TOO_LARGE"]),
     (415, "OtherMediaType", "The body comes with another media type.", &["UNSUPPORTED_MEDIA_TYPE"]),
     (429, "Overloaded", "The node has as much work as it takes.", &["OVERLOADED"]),
@@ -27,7 +27,7 @@ const STATUSES: &[(u16, &str, &str, &[&str])] = &[
         503,
         "Unavailable",
         "Not now, or not here; `write` says whether it may have been recorded.",
-        &["NO_LEADER", "FENCED", "STOPPING", "OUTCOME_UNKNOWN", "SEAL_PENDING", "SPAN_FULL"],
+        &["NO_LEADER", "NOT_BOOTSTRAPPED", "FENCED", "STOPPING", "OUTCOME_UNKNOWN", "SEAL_PENDING", "SPAN_FULL"],
     ),
 ];
 

@@ -33,7 +33,7 @@ pub struct EndorseArgs {
     /// Identity file of a node (from assentd init) whose keys to endorse; may be repeated
     #[arg(long = "node", value_name = "FILE")]
     nodes: Vec<PathBuf>,
-    /// First checkpoint size at which the keys hold; 0 for a new ledger
+    /// First checkpoint size at which the keys hold; 0 for a new ledger. Receipt keys always hold from 0
     #[arg(long, value_name = "SIZE")]
     from: u64,
     /// Last checkpoint size at which the keys hold [default: open]
@@ -141,7 +141,9 @@ pub fn endorse(context: &Context, args: &EndorseArgs) -> Result<(), CliError> {
     }
     let mut statements = Vec::new();
     for (key, role, node) in wanted {
-        let grant = Grant { role, node, from_size: TreeSize(args.from), to_size: args.to.map(TreeSize) };
+        // A node repeats answers about entries that are older than itself: callers must be able to verify these receipts, too.
+        let from = if role == Role::Receipt { 0 } else { args.from };
+        let grant = Grant { role, node, from_size: TreeSize(from), to_size: args.to.map(TreeSize) };
         let body = sign_endorsement(&origin, &root, key, grant).map_err(|e| CliError::Usage(e.to_string()))?;
         statements.push(Statement::Endorsed(body));
     }
