@@ -59,6 +59,25 @@ fn play_each(scenarios: &[Scenario]) -> (Vec<(Scenario, Outcome)>, Vec<String>) 
     (out, failures)
 }
 
+/// Plays the cases, attacks and benign runs that `ASSENT_SCENARIOS` names, separated by commas, in that order, up to the first that
+/// differs; without it, lists all names. For work on one of them, and for mutation testing (docs/mutation-testing.md).
+#[test]
+#[ignore = "plays what the environment names"]
+fn those_that_are_named() {
+    let mut all = load_folder(&testdata("decisions")).unwrap();
+    all.extend(attack_range().unwrap());
+    let all: Vec<Scenario> = all.iter().flat_map(|scenario| variants(scenario).unwrap()).collect();
+    let Ok(named) = std::env::var("ASSENT_SCENARIOS") else {
+        return all.iter().for_each(|scenario| println!("{}", scenario.name));
+    };
+    let begun = Library::new().unwrap();
+    for name in named.split(',') {
+        let scenario = all.iter().find(|scenario| scenario.name == name).expect(name);
+        let outcome = play(&begun, scenario).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(outcome.failures.is_empty(), "{name}: {:?}", outcome.failures);
+    }
+}
+
 #[test]
 fn the_decision_table_holds() {
     let cases = load_folder(&testdata("decisions")).unwrap_or_else(|e| panic!("{e}"));

@@ -148,11 +148,6 @@ impl<'a> CapabilityView<'a> {
         self.capability.covers_tool(tool)
     }
 
-    /// Whether the capability covers the whole call.
-    pub fn admits(&self, tool: &Tool, args: &Object) -> bool {
-        self.covers(tool) && self.capability.constraints.hold(args)
-    }
-
     pub(super) const fn at(&self) -> Position {
         self.capability.at
     }

@@ -201,6 +201,9 @@ impl CompiledBundle {
         let situation = facts.situation();
         let mut votes = Votes::new(&situation);
         votes.baseline(self.baseline_votes(&Call { subject, tool, args }, facts, &situation, &memo));
+        if memo.is_exhausted() {
+            votes.deny(ReasonCode::PolicyBudget);
+        }
         // Only what the baseline has against the call is asked for.
         votes.agree(ReasonCode::AllowedRulesPassed);
         votes.outcome()

@@ -132,7 +132,7 @@ fn is_revoked<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, lease: &str
             _ => return true,
         }
     }
-    true
+    next.is_some()
 }
 
 /// An outcome is taken in whatever has happened since: the effect cannot be undone by not recording it.

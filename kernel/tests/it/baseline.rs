@@ -63,3 +63,18 @@ fn rules_about_classes_and_about_everything_keep_their_order_for_undeclared_tool
         assert_eq!(outcome.codes[0], wanted, "{tool}: {rules}");
     }
 }
+
+/// What patterns may cost holds for tools that the tenant does not declare, too: a long argument gets nobody past the baseline.
+#[test]
+fn an_undeclared_tool_pays_for_the_baselines_patterns() {
+    let looks = vec!["{argument: s, op: matches, value: 'b$'}"; 20].join(", ");
+    let contract = format!("[{{id: k, tools: [t], soft: true, threshold: 0, require: [{looks}]}}]");
+    let tools = "tools: [{name: t, class: c, action: a}]";
+    let baseline = compile(format!("name: b\nversion: '1'\n{tools}\ncontract: {contract}\n").as_bytes()).unwrap();
+    let says = |bytes: usize| {
+        let args = value::parse_object(format!(r#"{{"s":"{}"}}"#, "a".repeat(bytes)).as_bytes()).unwrap();
+        baseline.evaluate_undeclared("t", "s", &args, &Situation::default()).codes
+    };
+    assert_eq!(says(9), [AllowedRulesPassed]);
+    assert_eq!(says(assent_kernel::bundle::limits::PATTERN_INPUT_BYTES_MAX), [PolicyBudget]);
+}

@@ -198,3 +198,31 @@ fn an_access_to_memory_that_completes_a_sequence_is_not_made() {
     assert_eq!((ruled.verdict, ruled.code), (Verdict::Allow, BehaviourSequence));
     assert_eq!((run_of_agent(&world).mode, run_of_agent(&world).shadow.mode), (RunMode::Normal, RunMode::Quarantined));
 }
+
+/// The entries of a run that moved a rule's latch, by position and step, and then the one that completed it: what was matched. No padding
+/// between them shows up.
+#[test]
+fn a_quarantine_names_its_rule_and_each_matched_entry_says_so_itself() {
+    let mut world = super::support::calls::world_under(super::behaviour::SOURCE);
+    let mut send = |tool: &str, inputs: &str| {
+        super::support::calls::ask(&mut world, tool, inputs);
+        world.leaves.len() - 1
+    };
+    send("note.read", r#"{"path":"a","n":1}"#);
+    let first = send("secret.read", r#"{"path":"s"}"#);
+    send("note.read", r#"{"path":"b","n":2}"#);
+    let last = send("page.post", r#"{"text":"out"}"#);
+    let (change, decision) = change(&world);
+    let rule = change.rule.clone().unwrap();
+    assert_eq!((change.to, change.steps.len()), (RunMode::Quarantined, 2));
+    let completes = Recorded::read(&world.leaves[last]).unwrap().entry.event_id;
+    assert_eq!((change.decision, decision), (Some(completes.clone()), completes));
+    let moved = |leaf: &Vec<u8>| match Recorded::read(leaf).unwrap().body {
+        Some(EventBody::Decision(body)) => {
+            body.effects.latches.iter().find(|(of, _)| *of == rule).map(|(_, step)| *step)
+        }
+        _ => None,
+    };
+    let matched: Vec<_> = world.leaves.iter().enumerate().filter_map(|(at, leaf)| Some((at, moved(leaf)?))).collect();
+    assert_eq!(matched, [(first, 1)]);
+}

@@ -112,6 +112,27 @@ fn ids_outside_the_window_are_refused_never_decided_anew() {
 }
 
 #[test]
+fn the_window_of_ids_ends_to_the_millisecond() {
+    let says = |world: &mut World, millis: u64| {
+        let mut command = world.command(wide(), mail());
+        // The stamp stays where it is: only the id moves.
+        command.stamp.time = Time(world.clock);
+        command.request_id = RequestId::new(millis, [7; 10]);
+        world.send_command(command)
+    };
+    let mut world = World::ready(8);
+    let now = |world: &World| (world.clock + 1_000) / 1_000;
+    let oldest = now(&world) - 24 * 3_600_000;
+    assert_eq!(says(&mut world, oldest - 1), Answer::Refused(Refusal::RequestIdTooOld));
+    let oldest = now(&world) - 24 * 3_600_000;
+    assert!(matches!(says(&mut world, oldest), Answer::Decided { .. }), "a day is within the window");
+    let newest = now(&world) + 5 * 60_000;
+    assert_eq!(says(&mut world, newest + 1), Answer::Refused(Refusal::RequestIdInFuture));
+    let newest = now(&world) + 5 * 60_000;
+    assert!(matches!(says(&mut world, newest), Answer::Decided { .. }), "five minutes ahead is near enough");
+}
+
+#[test]
 fn a_retry_may_come_with_a_new_credential_and_not_with_a_mere_claim() {
     let mut world = World::ready(9);
     let stated = Evaluate { subject: Some("agent-1".into()), ..call("mail.send", GOOD_MAIL) };

@@ -34,7 +34,7 @@ fn tainted(call: Evaluate) -> Evaluate {
 }
 
 /// Decides a call: what redeems it, and until when.
-fn token(world: &mut World, caller: Caller, asked: Evaluate) -> (Redeem, Time) {
+pub(super) fn token(world: &mut World, caller: Caller, asked: Evaluate) -> (Redeem, Time) {
     let subject = caller.subject.clone();
     let schema = compile(GRANTS.as_bytes()).unwrap().tool(&asked.tool).unwrap().schema_hash();
     let request_hash = request_hash(&tenant("acme"), subject.as_deref(), &asked, Some(&schema));
@@ -47,7 +47,7 @@ fn token(world: &mut World, caller: Caller, asked: Evaluate) -> (Redeem, Time) {
     }
 }
 
-fn redeem(world: &mut World, caller: Caller, asked: Redeem) -> ReasonCode {
+pub(super) fn redeem(world: &mut World, caller: Caller, asked: Redeem) -> ReasonCode {
     match world.send(caller, CommandBody::Execution(Box::new(ExecutionCommand::Redeem(asked)))) {
         Answer::Ruled { codes, .. } => codes[0],
         other => panic!("{other:?}"),
