@@ -15,6 +15,7 @@ fuzz_target!(|source: &str| {
     let input = RegoInput {
         tool: RegoTool { name: "t", class: "c", actions: &["a"], category: Some("read"), risk_tier: None },
         subject: "agent:a",
+        chain: &["agent:b"],
         environment: "prod",
         args: &args,
         run: RegoRun { calls: 1, denied: 0, egress: 0, sensitive_reads: 0, mode: "normal" },

@@ -159,7 +159,7 @@ proptest! {
     #[test]
     fn any_bytes_are_safe(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = Command::decode(&bytes);
-        let versioned = [&[1u8], bytes.as_slice()].concat();
+        let versioned = [&[COMMAND_VERSION], bytes.as_slice()].concat();
         if let Ok(command) = Command::decode(&versioned) {
             prop_assert_eq!(command.encode(), versioned);
         }

@@ -48,64 +48,70 @@ fn says(condition: &str, args: &str) -> Result<bool, ReasonCode> {
     }
 }
 
-const ARGS: &str = r#"{"n":5,"d":0.10,"big":9007199254740993,"s":"Hello","l":[1,2,3],"texts":["ab","cd"],"o":{"a":{"b":null}},"t":true,"z":null}"#;
+pub const ARGS: &str = r#"{"n":5,"d":0.10,"big":9007199254740993,"s":"Hello","l":[1,2,3],"texts":["ab","cd"],"o":{"a":{"b":null}},"t":true,"z":null}"#;
+
+/// Conditions that hold of [`ARGS`].
+pub const HOLD: [&str; 27] = [
+    "true",
+    "!false && (false || true)",
+    "args.n == 5 && args.n == 5.0 && args.n != 6",
+    "args.d + 0.2 == 0.3",
+    "args.big == 9007199254740993 && args.big != 9007199254740992",
+    "args.n * 2 - 1 > 8 && -args.n < 0 && 2 + 3 * 4 == 14",
+    "args.n >= 5 && args.n <= 5 && !(args.n < 5)",
+    "args.s.startsWith('He') && args.s.endsWith(\"lo\") && args.s.contains('ell')",
+    "args.s.lowerAscii() == 'hello' && args.s.size() == 5 && size(args.l) == 3",
+    "args.s.matches('^H[a-z]+$') && args.s + '!' == 'Hello!'",
+    r"args.s.matches(r'^\w+$')",
+    "args.n in [1, 5] && !(args.n in args.l) && 2 in args.l",
+    "'s' in args && !('q' in args) && has(args.n) && !has(args.q) && has(args.o.a)",
+    "!has(args.q) || args.q > 5",
+    "args.o.a.b == null && args.n != null && args['n'] == 5 && args.l[0] == 1",
+    "args.l.all(x, x > 0) && args.l.exists(x, x == 2) && args.l.exists_one(x, x > 2)",
+    "args.texts.all(x, args.texts.exists(y, y == x))",
+    "[1, 2].all(x, x in [1, 2, 3]) && [].all(x, x)",
+    "args.t ? true : args.q == 1",
+    "tool == 't' && class == 'c' && action == 'a' && actions == ['a'] && category == 'read' && risk_tier == 'low'",
+    "subject == 's' && environment == 'prod' && time == 1000",
+    "run.calls == 7 && run.denied == 2 && run.egress == 1 && run.sensitive_reads == 3 && run.mode == 'normal'",
+    "'web' in taint && 'email' in taint && !('rag' in taint) && taint.size() == 2",
+    "context.risk_milli >= 400 && 'user_input' in context.labels",
+    "args.l == [1, 2, 3] && args.l != [1, 2] && args.o == args.o",
+    "'\\u0048ello' == args.s && \"a\\\"b\" != 'x'",
+    "'abc' < 'abd'",
+];
 
 #[test]
 fn conditions_say_what_cel_says() {
-    for condition in [
-        "true",
-        "!false && (false || true)",
-        "args.n == 5 && args.n == 5.0 && args.n != 6",
-        "args.d + 0.2 == 0.3",
-        "args.big == 9007199254740993 && args.big != 9007199254740992",
-        "args.n * 2 - 1 > 8 && -args.n < 0 && 2 + 3 * 4 == 14",
-        "args.n >= 5 && args.n <= 5 && !(args.n < 5)",
-        "args.s.startsWith('He') && args.s.endsWith(\"lo\") && args.s.contains('ell')",
-        "args.s.lowerAscii() == 'hello' && args.s.size() == 5 && size(args.l) == 3",
-        "args.s.matches('^H[a-z]+$') && args.s + '!' == 'Hello!'",
-        r"args.s.matches(r'^\w+$')",
-        "args.n in [1, 5] && !(args.n in args.l) && 2 in args.l",
-        "'s' in args && !('q' in args) && has(args.n) && !has(args.q) && has(args.o.a)",
-        "!has(args.q) || args.q > 5",
-        "args.o.a.b == null && args.n != null && args['n'] == 5 && args.l[0] == 1",
-        "args.l.all(x, x > 0) && args.l.exists(x, x == 2) && args.l.exists_one(x, x > 2)",
-        "args.texts.all(x, args.texts.exists(y, y == x))",
-        "[1, 2].all(x, x in [1, 2, 3]) && [].all(x, x)",
-        "args.t ? true : args.q == 1",
-        "tool == 't' && class == 'c' && action == 'a' && actions == ['a'] && category == 'read' && risk_tier == 'low'",
-        "subject == 's' && environment == 'prod' && time == 1000",
-        "run.calls == 7 && run.denied == 2 && run.egress == 1 && run.sensitive_reads == 3 && run.mode == 'normal'",
-        "'web' in taint && 'email' in taint && !('rag' in taint) && taint.size() == 2",
-        "context.risk_milli >= 400 && 'user_input' in context.labels",
-        "args.l == [1, 2, 3] && args.l != [1, 2] && args.o == args.o",
-        "'\\u0048ello' == args.s && \"a\\\"b\" != 'x'",
-        "'abc' < 'abd'",
-    ] {
+    for condition in HOLD {
         assert_eq!(says(condition, ARGS), Ok(true), "{condition}");
         assert_eq!(says(&format!("!({condition})"), ARGS), Ok(false), "{condition}");
     }
 }
 
+/// Conditions that compile and cannot be evaluated on [`ARGS`].
+pub const FAIL: [&str; 16] = [
+    "args.q == 1",
+    "args.s == 5",
+    "args.n == '5'",
+    "args.s > 5",
+    "args.n in ['a']",
+    "args.t + 1 == 2",
+    "args.l[3] == 1",
+    "args.l[0.5] == 1",
+    "args.o.a.b.c == 1",
+    "args.z > 1",
+    "args.n.all(x, x)",
+    "args.l.all(x, x)",
+    "args.n ? true : false",
+    "args.q == 1 || true",
+    "args.big * args.big * args.big == 1",
+    "args.s.matches('H') && size(args.n) == 1",
+];
+
 #[test]
 fn what_cannot_be_evaluated_denies() {
-    for condition in [
-        "args.q == 1",
-        "args.s == 5",
-        "args.n == '5'",
-        "args.s > 5",
-        "args.n in ['a']",
-        "args.t + 1 == 2",
-        "args.l[3] == 1",
-        "args.l[0.5] == 1",
-        "args.o.a.b.c == 1",
-        "args.z > 1",
-        "args.n.all(x, x)",
-        "args.l.all(x, x)",
-        "args.n ? true : false",
-        "args.q == 1 || true",
-        "args.big * args.big * args.big == 1",
-        "args.s.matches('H') && size(args.n) == 1",
-    ] {
+    for condition in FAIL {
         assert_eq!(says(condition, ARGS), Err(PolicyError), "{condition}");
     }
     let outcome = ask(&bundle("args.q == 1"), ARGS);

@@ -32,7 +32,7 @@ fn header(name: &str, size: usize, kind: u8) -> Vec<u8> {
     block
 }
 
-fn tar(members: &[(&str, u8, &[u8])]) -> Vec<u8> {
+pub fn tar(members: &[(&str, u8, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, kind, content) in members {
         out.extend(header(name, content.len(), *kind));
@@ -43,7 +43,7 @@ fn tar(members: &[(&str, u8, &[u8])]) -> Vec<u8> {
     out
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -54,7 +54,8 @@ fn archive(members: &[(&str, &str)]) -> Vec<u8> {
     gzip(&tar(&members))
 }
 
-fn whole() -> Vec<(&'static str, &'static str)> {
+/// The members of an archive that has everything.
+pub fn whole() -> Vec<(&'static str, &'static str)> {
     vec![
         ("/.manifest", r#"{"revision": "r7", "roots": [""], "rego_version": 1}"#),
         ("/limits/data.json", DATA),

@@ -47,6 +47,7 @@ mod disabled_agents;
 mod end_of_time;
 mod every_command;
 mod execution;
+mod fuzz_seeds;
 mod grants;
 mod grants_random;
 mod idempotency;
