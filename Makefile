@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test up down lint bench
+.PHONY: help setup build demo test up down lint bench bench-kernel
 
 # A toolchain that rustup installed a moment ago is found without a new shell.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -18,7 +18,7 @@ FEATURES := --features assent-verifier/replay
 BUILD := cargo build --workspace --bins --examples $(FEATURES)
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Check what a build needs; install what is missing when allowed
 	@scripts/setup.sh
@@ -49,7 +49,10 @@ lint: ## Formatting, clippy, style and walls, as CI checks them
 	@cargo xtask tidy
 	@cargo xtask walls
 
-bench: setup ## Run the benches, in the one profile that demo and tests use too
-	@$(STEP) "benches" cargo bench --workspace --profile dev --bench '*'
+bench: bench-kernel build ## Run all benches: the pure crates optimised, then a node under load while a bundle is activated
+	@$(STEP) "a node under load" $(BIN)/assent-load --activation --clients 8 --seconds 4
 	@echo "Criterion keeps its results in $(CARGO_TARGET_DIR)/criterion; figures worth keeping go to benches/results/."
-	@echo "Three nodes under load: make build, then $(BIN)/assent-load --help"
+	@echo "Three nodes under load: $(BIN)/assent-load --help"
+
+bench-kernel: setup ## Run the benches of the pure crates, optimised; each pins itself to one core
+	@$(STEP) "benches" cargo bench -p assent-benches --no-default-features --benches -- --warm-up-time 1 --measurement-time 2

@@ -1,16 +1,41 @@
 //! The policies of the benches, and calls that they allow after looking at everything that could apply.
 
+pub mod capped;
+pub mod full;
+pub mod hostile;
+
 use std::fmt::Write as _;
 
-/// A call that its policy allows.
+use assent_kernel::command::CallContext;
+
+/// A call, which its policy allows unless it says otherwise.
 #[derive(Debug, Clone)]
 pub struct BenchCall {
     /// The principal.
-    pub subject: &'static str,
+    pub subject: String,
     /// The tool.
     pub tool: &'static str,
-    /// The inputs: a JSON object of exactly [`INPUT_BYTES`].
+    /// The inputs: a JSON object, of exactly [`INPUT_BYTES`] unless it says otherwise.
     pub inputs: Vec<u8>,
+    /// What it says besides, such as the labels of its inputs.
+    pub context: CallContext,
+}
+
+impl BenchCall {
+    /// Inputs of the same length that were not sent before: the same call again and again is a loop, which the kernel denies. What ends with
+    /// a long text gets a number there; what does not stays as it is.
+    pub fn inputs(&self, number: u64) -> Vec<u8> {
+        let mut inputs = self.inputs.clone();
+        let digits = format!("{number:012}");
+        let end = inputs.len().saturating_sub(2);
+        let start = end.saturating_sub(digits.len());
+        let is_text =
+            inputs.ends_with(b"\"}") && !inputs.iter().skip(start).take(end - start).any(|byte| *byte == b'"');
+        if let Some(place) = inputs.get_mut(start..end).filter(|place| is_text && place.len() == digits.len()) {
+            place.copy_from_slice(digits.as_bytes());
+        }
+        inputs
+    }
 }
 
 /// Length of the inputs, in bytes.
@@ -79,7 +104,12 @@ pub fn hundred_rules() -> Policy {
     );
     let start =
         r#"{"to":["a@example.com","b@example.com"],"subject":"Your order has left","recipient_count":2,"body":""#;
-    let call = BenchCall { subject: "agent-1", tool: "mail.send", inputs: filled(start) };
+    let call = BenchCall {
+        subject: "agent-1".into(),
+        tool: "mail.send",
+        inputs: filled(start),
+        context: CallContext::default(),
+    };
     Policy { name: "100 rules", source: source.into_bytes(), call }
 }
 
@@ -92,7 +122,8 @@ pub fn acme() -> Policy {
 /// A mail of Acme's support to a customer.
 pub fn acme_call() -> BenchCall {
     let start = r#"{"to":"quentin@example.com","subject":"Your order has left","recipient_count":1,"body":""#;
-    BenchCall { subject: "spiffe://acme/agent/support-triage-eu", tool: "mail.send", inputs: filled(start) }
+    let subject = "spiffe://acme/agent/support-triage-eu".to_owned();
+    BenchCall { subject, tool: "mail.send", inputs: filled(start), context: CallContext::default() }
 }
 
 /// The text and as many words as it takes, closed as the last string of an object.
@@ -112,15 +143,25 @@ mod tests {
 
     #[test]
     fn each_policy_allows_its_call() {
-        for Policy { name, source, call } in [hundred_rules(), acme()] {
+        for Policy { name, source, call } in [hundred_rules(), acme(), full::native(), full::cel(), full::rego()] {
             assert_eq!(call.inputs.len(), INPUT_BYTES, "{name}");
             let bundle = compile(&source).unwrap();
             let tool = bundle.tool(call.tool).unwrap();
             let args = parse_object(&call.inputs).unwrap();
             tool.check_arguments(&args).unwrap();
-            let outcome = bundle.evaluate(&Call { subject: call.subject, tool, args: &args });
+            let outcome = bundle.evaluate(&Call { subject: &call.subject, tool, args: &args });
             assert_eq!(outcome.verdict, Verdict::Allow, "{name}: {outcome:?}");
         }
+    }
+
+    #[test]
+    fn no_two_calls_have_the_same_inputs() {
+        let call = acme_call();
+        assert_ne!(call.inputs(1), call.inputs(2));
+        assert!(call.inputs(7).ends_with(b"000000000007\"}"));
+        assert_eq!(call.inputs(7).len(), INPUT_BYTES);
+        let short = BenchCall { inputs: br#"{"s":"a"}"#.to_vec(), ..call };
+        assert_eq!(short.inputs(7), short.inputs);
     }
 
     #[test]

@@ -93,11 +93,42 @@ impl Period {
     }
 }
 
-/// Months since the year 0, read off the time's text (`2026-11-…`), which is the one calendar that this code has.
-fn month_of(time: Time) -> u64 {
-    let text = time.to_string();
-    let mut parts = text.split('-').map(|part| part.parse::<u64>().unwrap_or(0));
-    parts.next().unwrap_or(0) * 12 + parts.next().unwrap_or(0)
+/// Months since the year 0, January of which counts as 1.
+const fn month_of(time: Time) -> u64 {
+    time.months() + 1
+}
+
+/// Most digits of a 64-bit number.
+const DECIMAL_BYTES_MAX: usize = 20;
+
+/// Appends a number as it is usually written.
+fn push_decimal(text: &mut String, number: u64) {
+    let mut digits = [0; DECIMAL_BYTES_MAX];
+    let mut rest = number;
+    let mut length = 0;
+    for digit in digits.iter_mut().rev() {
+        // Below ten: it fits.
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    text.extend(digits.iter().skip(DECIMAL_BYTES_MAX - length).map(|digit| char::from(*digit)));
+}
+
+/// The parts with `|` between them. Every call makes some of these texts: they are put together without a formatter, in one piece.
+fn joined(parts: &[&str]) -> String {
+    let length: usize = parts.iter().map(|part| part.len() + 1).sum();
+    let mut text = String::with_capacity(length);
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            text.push('|');
+        }
+        text.push_str(part);
+    }
+    text
 }
 
 /// Whose budget or rate it is.
@@ -143,7 +174,7 @@ pub struct BudgetCharge<'a> {
 
 /// A budget's record: which budget in which environment, whose, in which unit and period.
 pub fn budget_key(environment: &str, id: &str, holder: &str, unit: Unit, period: Period) -> String {
-    format!("{environment}|{id}|{holder}|{}|{}", period.name(), unit.name())
+    joined(&[environment, id, holder, period.name(), unit.name()])
 }
 
 /// What a holder's text begins with when it is a run.
@@ -156,7 +187,11 @@ pub fn run_of_key(key: &str) -> Option<&str> {
 
 /// The text of a charge: the record's key and the period's number.
 pub fn budget_text(key: &str, window: u64) -> String {
-    format!("{key}|{window}")
+    let mut text = String::with_capacity(key.len() + 1 + DECIMAL_BYTES_MAX);
+    text.push_str(key);
+    text.push('|');
+    push_decimal(&mut text, window);
+    text
 }
 
 /// Reads the text of a charge; nothing when it is none.
@@ -185,7 +220,13 @@ pub const RATE_SECONDS_MAX: u64 = 31 * 86_400;
 impl RateTerms {
     /// The record's key, which is the charge's text as well: the terms are its last part.
     pub fn key(&self, environment: &str, id: &str, holder: &str) -> String {
-        format!("{environment}|{id}|{holder}|{}/{}/{}", self.calls, self.per_seconds, self.burst)
+        let mut terms = String::with_capacity(3 * DECIMAL_BYTES_MAX + 2);
+        push_decimal(&mut terms, self.calls);
+        terms.push('/');
+        push_decimal(&mut terms, self.per_seconds);
+        terms.push('/');
+        push_decimal(&mut terms, self.burst);
+        joined(&[environment, id, holder, &terms])
     }
 
     /// Reads the terms off a key; nothing when they are none.
@@ -255,6 +296,15 @@ const _: () = assert!(RATE_CALLS_MAX as u128 * (RATE_SECONDS_MAX as u128 * 1_000
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn numbers_are_written_as_usual() {
+        for number in [0, 1, 9, 10, 99, 100, 1_000_000, u64::MAX - 1, u64::MAX] {
+            let mut text = "n".to_owned();
+            push_decimal(&mut text, number);
+            assert_eq!(text, format!("n{number}"));
+        }
+    }
 
     #[test]
     fn charges_have_one_text() {

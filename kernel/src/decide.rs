@@ -87,7 +87,8 @@ pub fn prepare(state: &impl StateRead, command: &Command) -> Result<Option<Reque
         return Err(Refusal::TimeOutOfRange);
     }
     let is_genesis = matches!(command.body, CommandBody::Genesis(_));
-    if ledger(state).is_none() && !is_genesis {
+    let is_created = matches!(state.get(&StateKey::Ledger).as_deref(), Some(Record::Ledger(_)));
+    if !is_created && !is_genesis {
         return Err(Refusal::NotCreated);
     }
     caller::check(state, command)?;
@@ -136,7 +137,11 @@ pub fn decide_new(state: &impl StateRead, command: &Command) -> Result<Decision,
 
 /// The time at which a command is applied: its stamp, but never before the last entry.
 pub fn now(state: &impl StateRead, command: &Command) -> Time {
-    command.stamp.time.max(progress(state).time)
+    let last = match state.get(&StateKey::Progress).as_deref() {
+        Some(Record::Progress(record)) => record.time,
+        _ => ProgressRecord::default().time,
+    };
+    command.stamp.time.max(last)
 }
 
 /// What every part of a decision needs.

@@ -90,6 +90,9 @@ fn array_index(step: &str) -> Option<usize> {
     if canonical { step.parse().ok() } else { None }
 }
 
+/// Up to so many members are looked through one by one: names of different lengths differ at a glance.
+const LOOKED_THROUGH_MAX: usize = 8;
+
 /// A JSON object: members sorted by the bytes of their names, every name once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Object {
@@ -112,6 +115,9 @@ impl Object {
 
     /// The member with this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
+        if self.members.len() <= LOOKED_THROUGH_MAX {
+            return self.members.iter().find(|member| member.0 == name).map(|member| &member.1);
+        }
         let index = self.members.binary_search_by(|member| member.0.as_str().cmp(name)).ok()?;
         self.members.get(index).map(|member| &member.1)
     }

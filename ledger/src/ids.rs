@@ -237,6 +237,13 @@ impl Time {
         self.0 / 1_000_000
     }
 
+    /// Months since January of the year 0, in UTC; times after the year 9999 count as its last.
+    pub const fn months(self) -> u64 {
+        let micros = if self.0 < TIME_END { self.0 } else { TIME_END - 1 };
+        let (year, month, _) = civil_from_days(micros / 1_000_000 / DAY_SECONDS);
+        year * 12 + month - 1
+    }
+
     /// Parses the one accepted form, `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
     pub fn parse(text: &[u8]) -> Option<Time> {
         let [
@@ -357,8 +364,12 @@ mod tests {
     fn time_round_trips_over_the_calendar() {
         for days in 0..200_000u64 {
             let time = Time(days * DAY_SECONDS * 1_000_000 + 86_399_999_999);
-            assert_eq!(time.to_string().parse::<Time>().unwrap(), time);
+            let text = time.to_string();
+            assert_eq!(text.parse::<Time>().unwrap(), time);
+            let part = |range: core::ops::Range<usize>| text[range].parse::<u64>().unwrap();
+            assert_eq!(time.months(), part(0..4) * 12 + part(5..7) - 1, "{text}");
         }
+        assert_eq!((Time(u64::MAX).months(), Time::MAX.months()), (9999 * 12 + 11, 9999 * 12 + 11));
         assert_eq!("2000-02-29T00:00:00.000000Z".parse::<Time>().unwrap().unix_seconds(), 951_782_400);
     }
 

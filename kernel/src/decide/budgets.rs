@@ -1,7 +1,5 @@
 //! What a call would be charged to, and whether that is still there. Nothing is taken here: the decision's leaf says what is.
 
-use std::collections::BTreeSet;
-
 use assent_ledger::ids::{TenantId, Time};
 
 use crate::bundle::{Budget, CompiledBundle, Tool};
@@ -63,14 +61,14 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
         for holder in holders(call, rate.scope, |subject| rate.charges(subject)) {
             // A share is a bucket of its own: the whole one goes on counting for the time after.
             for terms in core::iter::once(rate.terms).chain(call.shares.of_rate(rate.terms)) {
-                let key = terms.key(call.environment, &rate.id, &holder);
-                let known = state.get(&StateKey::Rate(call.tenant.clone(), key.clone()));
+                let key = StateKey::Rate(call.tenant.clone(), terms.key(call.environment, &rate.id, &holder));
+                let known = state.get(&key);
                 let known =
                     known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
                 if terms.credit(known, now) < terms.call() {
                     exceed(&mut charges, ReasonCode::RateExceeded);
                 }
-                charges.rates.push(key);
+                charges.rates.extend(text_of(key));
             }
         }
     }
@@ -96,9 +94,10 @@ fn charge_budget(
     usage: Usage,
     charges: &mut Charges,
 ) {
-    let key = budget_key(call.environment, &budget.id, holder, budget.unit, budget.period);
+    let text = budget_key(call.environment, &budget.id, holder, budget.unit, budget.period);
+    let key = StateKey::Budget(call.tenant.clone(), text);
     let window = budget.period.window(now);
-    let known = match state.get(&StateKey::Budget(call.tenant.clone(), key.clone())).as_deref() {
+    let known = match state.get(&key).as_deref() {
         Some(Record::Budget(known)) if known.window == window => *known,
         _ => BudgetRecord::default(),
     };
@@ -109,7 +108,15 @@ fn charge_budget(
     if amount > left || left == 0 {
         exceed(charges, ReasonCode::BudgetExceeded);
     }
-    charges.reserved.push(Reservation { budget: budget_text(&key, window), amount });
+    charges.reserved.extend(text_of(key).map(|text| Reservation { budget: budget_text(&text, window), amount }));
+}
+
+/// The text under which a budget or a rate stands in the state.
+fn text_of(key: StateKey) -> Option<String> {
+    match key {
+        StateKey::Budget(_, text) | StateKey::Rate(_, text) => Some(text),
+        _ => None,
+    }
 }
 
 /// The caller's own budgets only tighten.
@@ -132,15 +139,22 @@ fn exceed(charges: &mut Charges, code: ReasonCode) {
     charges.exceeded = Some(charges.exceeded.map_or(code, |known| known.min(code)));
 }
 
-/// Whose budgets a call is charged to, each once: the run's, the tenant's, or those of the subject and of everybody on whose behalf it
-/// acts.
-fn holders(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool) -> BTreeSet<String> {
+/// Whose budgets a call is charged to, each once and in the order of their texts: the run's, the tenant's, or those of the subject and of
+/// everybody on whose behalf it acts.
+fn holders(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool) -> Vec<String> {
     let subjects = core::iter::once(call.subject).chain(call.chain.iter().map(String::as_str));
     let mut charged = subjects.filter(|subject| charges(subject)).peekable();
+    if charged.peek().is_none() {
+        return Vec::new();
+    }
     match scope {
-        Scope::Principal => charged.map(|subject| format!("principal:{subject}")).collect(),
-        _ if charged.peek().is_none() => BTreeSet::new(),
-        Scope::Run => BTreeSet::from([format!("{RUN_HOLDER}{}", call.run_id)]),
-        Scope::Tenant => BTreeSet::from(["tenant".to_owned()]),
+        Scope::Principal => {
+            let mut holders: Vec<String> = charged.map(|subject| ["principal:", subject].concat()).collect();
+            holders.sort_unstable();
+            holders.dedup();
+            holders
+        }
+        Scope::Run => vec![[RUN_HOLDER, call.run_id].concat()],
+        Scope::Tenant => vec!["tenant".to_owned()],
     }
 }

@@ -211,7 +211,8 @@ fn judge<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, events: &mut Vec
         Err((code, run_id)) => return Ok((Judged { run_id, ..Judged::deny(code) }, None)),
     };
     let of_subject = run_commands::of_subject(ctx.state, &asked.caller.tenant, subject);
-    let mut run = runs::record(ctx, asked, subject, &run_id);
+    let stored = runs::stored(ctx, &asked.caller.tenant, &run_id);
+    let mut run = runs::before(ctx, stored.as_deref(), asked, subject);
     taint::receive(ctx, asked, &of_subject, &run_id, &mut run, events);
     let mut judged = Judged { run_id: Some(run_id.clone()), ..Judged::deny(ReasonCode::KernelFault) };
     judged.effects.mode = run_mode::of_call(&run, &of_subject);

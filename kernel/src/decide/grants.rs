@@ -5,6 +5,8 @@
 
 mod cover;
 
+use std::borrow::Cow;
+
 use assent_ledger::ids::Time;
 
 use super::Context;
@@ -118,10 +120,10 @@ fn asker<S: StateRead>(
     }
     Ok(match runs::of_call(ctx, &asked, subject, events) {
         Ok(run_id) => {
-            let mut run = runs::record(ctx, &asked, subject, &run_id);
+            let mut run = Cow::Owned(runs::record(ctx, &asked, subject, &run_id));
             let of_subject = run_commands::of_subject(ctx.state, &caller.tenant, subject);
             taint::receive(ctx, &asked, &of_subject, &run_id, &mut run, events);
-            Ok(Asker { subject: subject.to_owned(), run, of_subject, run_id })
+            Ok(Asker { subject: subject.to_owned(), run: run.into_owned(), of_subject, run_id })
         }
         Err((code, _)) => Err(code),
     })

@@ -1,5 +1,8 @@
 //! Runs: opened by their subject or by its first call, closed once, bound to their subject for ever.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use assent_ledger::ids::TenantId;
 
 use super::evaluate::Asked;
@@ -101,7 +104,25 @@ pub(super) fn of_call<'a, S: StateRead>(
     }
 }
 
-/// The run as it is before the call; one that the call opens is empty.
+/// What the state holds of a run.
+pub(super) fn stored<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, run_id: &str) -> Option<Arc<Record>> {
+    ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned()))
+}
+
+/// The run as it is before the call, by what the state holds of it; one that the call opens is empty.
+pub(super) fn before<'r, 'a, S: StateRead>(
+    ctx: &Context<'_, S>,
+    stored: Option<&'r Record>,
+    asked: impl Into<RunAsk<'a>>,
+    subject: &str,
+) -> Cow<'r, RunRecord> {
+    match stored {
+        Some(Record::Run(known)) => Cow::Borrowed(known),
+        _ => Cow::Owned(RunRecord::new(subject.to_owned(), asked.into().run_id.is_none(), ctx.now)),
+    }
+}
+
+/// A run of one's own as it is before the call; one that the call opens is empty.
 pub(super) fn record<'a, S: StateRead>(
     ctx: &Context<'_, S>,
     asked: impl Into<RunAsk<'a>>,
@@ -109,10 +130,7 @@ pub(super) fn record<'a, S: StateRead>(
     run_id: &str,
 ) -> RunRecord {
     let asked = asked.into();
-    match ctx.state.get(&StateKey::Run(asked.tenant.clone(), run_id.to_owned())).as_deref() {
-        Some(Record::Run(known)) => known.clone(),
-        _ => RunRecord::new(subject.to_owned(), asked.run_id.is_none(), ctx.now),
-    }
+    before(ctx, stored(ctx, asked.tenant, run_id).as_deref(), asked, subject).into_owned()
 }
 
 fn implicit<S: StateRead>(ctx: &Context<'_, S>, asked: RunAsk<'_>, subject: &str, events: &mut Vec<Event>) -> String {

@@ -12,7 +12,9 @@ use crate::codec::CodecError;
 /// All records, by key, and the compiled bundles.
 #[derive(Clone, Default)]
 pub struct MemoryState {
-    records: BTreeMap<StateKey, Arc<Record>>,
+    /// By the number of the key's kind, then by key: what is asked for in every decision stands among few of its kind, however many
+    /// requests are remembered.
+    records: BTreeMap<u8, BTreeMap<StateKey, Arc<Record>>>,
     compiled: BTreeMap<Hash, Arc<CompiledBundle>>,
 }
 
@@ -25,7 +27,9 @@ impl MemoryState {
     /// Takes in what a batch changed: dropped buckets first, then the records.
     pub fn commit(&mut self, changes: &[(StateKey, Option<Arc<Record>>)], dropped_buckets: &[u64]) {
         for bucket in dropped_buckets {
-            self.records.retain(|key, _| !matches!(key, StateKey::Request { bucket: b, .. } if *b == *bucket));
+            for kind in self.records.values_mut() {
+                kind.retain(|key, _| !matches!(key, StateKey::Request { bucket: b, .. } if *b == *bucket));
+            }
         }
         for (key, record) in changes {
             self.set(key, record.clone());
@@ -39,20 +43,21 @@ impl MemoryState {
                 None => self.compiled.remove(hash),
             };
         }
+        let kind = self.records.entry(key.number()).or_default();
         match record {
-            Some(record) => self.records.insert(key.clone(), record),
-            None => self.records.remove(key),
+            Some(record) => kind.insert(key.clone(), record),
+            None => kind.remove(key),
         };
     }
 
-    /// Every record, by key.
+    /// Every record, by the number of the key's kind, then by key.
     pub fn records(&self) -> impl Iterator<Item = (&StateKey, &Arc<Record>)> {
-        self.records.iter()
+        self.records.values().flatten()
     }
 
-    /// Every record as bytes, by key.
+    /// Every record as bytes, in the same order.
     pub fn export(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.records.iter().map(|(key, record)| (key.encode(), record.encode())).collect()
+        self.records().map(|(key, record)| (key.encode(), record.encode())).collect()
     }
 
     /// Reads what `export` wrote.
@@ -69,7 +74,7 @@ impl MemoryState {
 
 impl StateRead for MemoryState {
     fn get(&self, key: &StateKey) -> Option<Arc<Record>> {
-        self.records.get(key).cloned()
+        self.records.get(&key.number())?.get(key).cloned()
     }
 
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>> {

@@ -5,6 +5,31 @@ use core::fmt;
 
 /// Most significant digits: every coefficient of that many digits fits 128 bits.
 const DIGITS_MAX: u32 = 38;
+/// The smallest number of one digit more than that.
+const COEFFICIENT_END: u128 = 10u128.pow(DIGITS_MAX);
+/// The powers of ten that 64 bits hold, from 1 on.
+const POWERS: [u64; 20] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+    10_000_000_000,
+    100_000_000_000,
+    1_000_000_000_000,
+    10_000_000_000_000,
+    100_000_000_000_000,
+    1_000_000_000_000_000,
+    10_000_000_000_000_000,
+    100_000_000_000_000_000,
+    1_000_000_000_000_000_000,
+    10_000_000_000_000_000_000,
+];
 /// Largest absolute value of a written exponent.
 const EXPONENT_MAX: i32 = 999;
 /// Most bytes of a number's text.
@@ -172,6 +197,15 @@ impl Number {
             self.exponent = 0;
             return;
         }
+        // Nearly every number fits 64 bits, in which a division costs a fraction of one in 128.
+        if let Ok(mut small) = u64::try_from(self.coefficient) {
+            while small.is_multiple_of(10) {
+                small /= 10;
+                self.exponent = self.exponent.saturating_add(1);
+            }
+            self.coefficient = small.into();
+            return;
+        }
         while self.coefficient.is_multiple_of(10) {
             self.coefficient /= 10;
             self.exponent = self.exponent.saturating_add(1);
@@ -197,7 +231,18 @@ impl Number {
         digits + i64::from(self.exponent)
     }
 
+    /// The magnitude of a whole number of ordinary size: 64 bits times a power of ten below 10^20 fit 128 bits.
+    fn small_magnitude(&self) -> Option<u128> {
+        let coefficient = u64::try_from(self.coefficient).ok()?;
+        let power = POWERS.get(usize::try_from(self.exponent).ok()?)?;
+        Some(u128::from(coefficient) * u128::from(*power))
+    }
+
     fn compare_magnitude(&self, other: &Number) -> Ordering {
+        // Rules compare one argument with one bound after the other: what is usual must not count digits.
+        if let (Some(own), Some(others)) = (self.small_magnitude(), other.small_magnitude()) {
+            return own.cmp(&others);
+        }
         match (self.coefficient, other.coefficient) {
             (0, 0) => return Ordering::Equal,
             (0, _) => return Ordering::Less,
@@ -238,7 +283,7 @@ fn parse_exponent(text: &str) -> Result<i32, NumberError> {
 fn parse_coefficient(whole: &str, fraction: &str) -> Result<u128, NumberError> {
     whole.bytes().chain(fraction.bytes()).try_fold(0u128, |n, b| {
         let next = n.checked_mul(10).and_then(|n| n.checked_add(u128::from(b - b'0'))).ok_or(NumberError::Precision)?;
-        if next.checked_ilog10().unwrap_or(0) >= DIGITS_MAX { Err(NumberError::Precision) } else { Ok(next) }
+        if next >= COEFFICIENT_END { Err(NumberError::Precision) } else { Ok(next) }
     })
 }
 
@@ -320,9 +365,15 @@ mod tests {
             "1",
             "9007199254740992",
             "9007199254740993",
+            "1e19",
+            "10000000000000000001",
             "18446744073709551614",
             "18446744073709551615",
             "18446744073709551615.5",
+            "2e19",
+            "20000000000000000001e0",
+            "1e20",
+            "12345678901234567890123456789e-5",
             "1e30",
             "1e999",
         ];

@@ -199,9 +199,9 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let start = self.at;
-            while self.peek().is_some_and(|b| b != b'"' && b != b'\\' && b >= 0x20) {
-                self.at += 1;
-            }
+            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+            let special = |b: &u8| matches!(b, b'"' | b'\\' | ..0x20);
+            self.at += rest.iter().position(special).unwrap_or(rest.len());
             out.push_str(self.slice(start));
             match self.peek() {
                 Some(b'"') => {

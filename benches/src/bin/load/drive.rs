@@ -16,11 +16,13 @@ use crate::options::Options;
 use crate::procfs;
 
 /// Longest time for one request, the client library's own attempts included.
-const REQUEST_MAX: Duration = Duration::from_secs(20);
+pub const REQUEST_MAX: Duration = Duration::from_secs(20);
 /// Of the example fleet: who asks.
-const TENANT: &str = "acme";
-const CREDENTIAL: &str = "acme/support";
-const ENVIRONMENT: &str = "prod";
+pub const TENANT: &str = "acme";
+/// With which credential.
+pub const CREDENTIAL: &str = "acme/support";
+/// In which environment.
+pub const ENVIRONMENT: &str = "prod";
 
 /// Where a phase stands; clients look at it after each answer.
 const WARMING_UP: u8 = 0;
@@ -95,7 +97,7 @@ pub async fn run(cluster: &mut Cluster, phase: Phase, options: &Options) -> Resu
             client = client.with_trust(cluster.trust()?);
         }
         let run_id = format!("load-{}-{}-{number}", phase.clients, phase.batch);
-        clients.spawn(one(client, request(&acme_call(), run_id), phase.batch, stage.clone()));
+        clients.spawn(one(client, Varied::new(acme_call(), run_id), phase.batch, stage.clone()));
     }
     tokio::time::sleep(options.warm_up()).await;
     let pids = pids(cluster)?;
@@ -135,27 +137,44 @@ fn pids(cluster: &mut Cluster) -> Result<Vec<u32>> {
         .collect()
 }
 
-fn request(call: &BenchCall, run_id: String) -> v1::EvaluateRequest {
-    v1::EvaluateRequest {
-        environment: ENVIRONMENT.to_owned(),
-        run_id,
-        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-        agent: Some(v1::Agent { name: "support-triage-eu".to_owned(), ..v1::Agent::default() }),
-        subject: call.subject.to_owned(),
-        tool: call.tool.to_owned(),
-        inputs: call.inputs.clone().into(),
-        ..v1::EvaluateRequest::default()
+/// Requests of one client, no two with the same inputs: the same call again and again is a loop, which the kernel denies.
+pub struct Varied {
+    call: BenchCall,
+    run_id: String,
+    number: u64,
+}
+
+impl Varied {
+    /// Requests for a call in a run.
+    pub fn new(call: BenchCall, run_id: String) -> Varied {
+        Varied { call, run_id, number: 0 }
+    }
+
+    /// The next request.
+    pub fn next(&mut self) -> v1::EvaluateRequest {
+        self.number += 1;
+        v1::EvaluateRequest {
+            environment: ENVIRONMENT.to_owned(),
+            run_id: self.run_id.clone(),
+            trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+            agent: Some(v1::Agent { name: "support-triage-eu".to_owned(), ..v1::Agent::default() }),
+            subject: self.call.subject.clone(),
+            tool: self.call.tool.to_owned(),
+            inputs: self.call.inputs(self.number).into(),
+            ..v1::EvaluateRequest::default()
+        }
     }
 }
 
 /// One client: asks, waits, asks again. Request ids are the client library's, a new one for each decision.
-async fn one(client: Client, request: v1::EvaluateRequest, batch: usize, stage: Arc<AtomicU8>) -> Count {
+async fn one(client: Client, mut calls: Varied, batch: usize, stage: Arc<AtomicU8>) -> Count {
     let mut count = Count::default();
     loop {
+        let requests: Vec<_> = (0..batch).map(|_| calls.next()).collect();
         let begun = Instant::now();
-        let answers = match batch {
-            1 => vec![client.evaluate(request.clone(), Deadline::after(REQUEST_MAX)).await],
-            _ => match client.evaluate_many(vec![request.clone(); batch], Deadline::after(REQUEST_MAX)).await {
+        let answers = match <[_; 1]>::try_from(requests) {
+            Ok([request]) => vec![client.evaluate(request, Deadline::after(REQUEST_MAX)).await],
+            Err(requests) => match client.evaluate_many(requests, Deadline::after(REQUEST_MAX)).await {
                 Ok(answers) => answers,
                 Err(error) => vec![Err(error)],
             },

@@ -3,6 +3,7 @@
 //! Every client has a connection of its own and sends its next request when the last is answered (closed loop). The nodes run with
 //! their production defaults: TLS, fsync, receipts, seals, anchoring. Nodes and load generator share the machine.
 
+mod activation;
 mod drive;
 mod machine;
 mod options;
@@ -42,6 +43,10 @@ async fn run(options: &Options) -> Result<()> {
         Some(dir) => Binaries::in_folder(dir)?,
         None => Binaries::find()?,
     };
+    if options.activation {
+        let text = activation::run(folder.path(), binaries, options).await?;
+        return write(options, &text);
+    }
     let mut report = Report::new(machine::describe(folder.path()));
     let fsync_before = probe::run(folder.path(), options)?;
     let spec = ClusterSpec {
@@ -62,9 +67,13 @@ async fn run(options: &Options) -> Result<()> {
     cluster.wait_converged(1).await?;
     cluster.stop_all().await?;
     report.fsync(fsync_before, probe::run(folder.path(), options)?);
-    let text = report.text(options);
+    write(options, &report.text(options))
+}
+
+/// Writes a report where it is asked for.
+fn write(options: &Options, text: &str) -> Result<()> {
     match &options.out {
-        Some(file) => std::fs::write(file, &text).map_err(|e| DemoError::at(file, e)),
+        Some(file) => std::fs::write(file, text).map_err(|e| DemoError::at(file, e)),
         None => {
             println!("{text}");
             Ok(())

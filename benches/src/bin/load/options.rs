@@ -27,6 +27,9 @@ pub struct Options {
     /// Verify every receipt in the load generator; the nodes make them in any case.
     #[arg(long)]
     pub verify: bool,
+    /// Measure instead what offering and activating a bundle of ten thousand rules does to the decisions of one node under load.
+    #[arg(long)]
+    pub activation: bool,
     /// The fleet whose tenant `acme` is asked for.
     #[arg(long, default_value = "examples/fleet")]
     pub fleet: PathBuf,

@@ -85,8 +85,9 @@ fn longest(value: &Value) -> u64 {
 /// How often and how far from a person.
 fn limits(asked: &Asked<'_>, called: &Called<'_>, judged: &mut Judged) {
     let (limits, run) = (called.limits, called.run);
-    let came = run.recent.count(&digest_of_call(called.tool.name(), called.args));
-    if came >= limits.repeats && asked.again.is_none() {
+    let came = || run.recent.count(&digest_of_call(called.tool.name(), called.args));
+    // Where no call came that often, this one did not either: its digest is made only then.
+    if asked.again.is_none() && run.recent.most() >= limits.repeats && came() >= limits.repeats {
         against(&mut judged.outcome, ReasonCode::BehaviourLoop);
     }
     if run.generation > limits.generation {

@@ -1,5 +1,7 @@
 //! Step 6: what touches the run before this call is judged, and joins it even when the call is denied.
 
+use std::borrow::Cow;
+
 use super::Asked;
 use crate::decide::Context;
 use crate::event::{Event, TaintAttached};
@@ -14,7 +16,7 @@ pub(in crate::decide) fn receive<S: StateRead>(
     asked: &Asked<'_>,
     of_subject: &SubjectStateRecord,
     run_id: &str,
-    run: &mut RunRecord,
+    run: &mut Cow<'_, RunRecord>,
     events: &mut Vec<Event>,
 ) {
     let knows = |label: &TaintLabel| {
@@ -24,8 +26,11 @@ pub(in crate::decide) fn receive<S: StateRead>(
     let full = run.taint.iter().count() >= crate::limits::TAINT_ORIGINS_MAX;
     let is_new = |label: &&TaintLabel| !(knows(label) || (full && run.taint.has(label.source)));
     let new: Vec<TaintLabel> = of_subject.labels(ctx.now).filter(is_new).cloned().collect();
-    run.generation = run.generation.max(of_subject.generation(ctx.now));
-    new.iter().for_each(|label| run.taint.join(label, ctx.now));
+    let generation = of_subject.generation(ctx.now);
+    if generation > run.generation {
+        run.to_mut().generation = generation;
+    }
+    new.iter().for_each(|label| run.to_mut().taint.join(label, ctx.now));
     for labels in new.chunks(TAINT_LABELS_MAX) {
         let body = TaintAttached { labels: labels.to_vec(), subject: run.subject.clone() };
         let event = Event::new(asked.caller.tenant.clone(), Some(run.subject.clone()), body);

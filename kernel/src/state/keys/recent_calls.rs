@@ -30,6 +30,11 @@ impl RecentCalls {
         self.0.iter().find(|(known, _)| known == call).map_or(0, |(_, count)| *count)
     }
 
+    /// How often the call came lately that came most often.
+    pub fn most(&self) -> u32 {
+        self.0.iter().map(|(_, count)| *count).max().unwrap_or_default()
+    }
+
     /// Takes a call in.
     pub fn take(&mut self, call: CallDigest) {
         let count = self.count(&call).saturating_add(1);
@@ -64,7 +69,7 @@ mod tests {
             (1..=8).for_each(|call| recent.take([call; DIGEST_BYTES]));
         }
         assert_eq!(recent.count(&[1; DIGEST_BYTES]), 5);
-        assert_eq!(recent.count(&[0; DIGEST_BYTES]), 0);
+        assert_eq!((recent.count(&[0; DIGEST_BYTES]), recent.most(), RecentCalls::default().most()), (0, 5, 0));
         // One more that is different, and the oldest has no place any more.
         recent.take([0; DIGEST_BYTES]);
         assert_eq!(recent.count(&[1; DIGEST_BYTES]), 0);

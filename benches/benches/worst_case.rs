@@ -1,0 +1,92 @@
+//! The worst that one call can cost within the kernel's caps: 10,000 rules that are all looked at, payloads up to the largest, patterns and
+//! texts made for each other, conditions and Rego at their budgets. From bytes to events, as `decide` measures it; the bar is 1 ms.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use assent_benches::core::pin;
+use assent_benches::percentiles::{Durations, micros};
+use assent_benches::policy::{Policy, hostile};
+use assent_benches::world::World;
+use assent_kernel::command::Command;
+use assent_kernel::decide::Decision;
+use assent_kernel::event::{Event, EventBody};
+use assent_kernel::machine::decide_guarded;
+
+/// The bar.
+const BAR: Duration = Duration::from_millis(1);
+/// A case is repeated for so long.
+const CASE: Duration = Duration::from_millis(1_500);
+/// A case whose first call took longer is called once more only.
+const ONCE: Duration = Duration::from_millis(100);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("worst case: {}", pin());
+    println!(
+        "| case | bundle bytes | input bytes | compiled in ms | first call µs | p50 µs | longest µs | verdict | ≤ 1 ms |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|---|---|");
+    for policy in cases() {
+        one(policy)?;
+    }
+    Ok(())
+}
+
+fn cases() -> Vec<Policy> {
+    let mut cases = vec![
+        hostile::many_rules(),
+        hostile::many_patterns(),
+        hostile::large_texts("10,000 rules, texts of 16 KiB together", 16 << 10),
+        hostile::large_texts("10,000 rules, texts of 64 KiB together", 64 << 10),
+        hostile::large_texts("10,000 rules, texts of 256 KiB together", 256 << 10),
+        hostile::large_texts("10,000 rules, texts of 1 MiB together", hostile::LARGEST),
+        hostile::many_values("10,000 rules, 4,000 numbers in 64 KiB", 64 << 10),
+        hostile::many_values("10,000 rules, 65,500 numbers in 1 MiB", hostile::LARGEST),
+    ];
+    cases.extend(hostile::PATTERNS.map(|(name, pattern, unit)| hostile::long_subjects(name, pattern, unit)));
+    cases.extend([hostile::cel_steps(), hostile::rego_loop(), hostile::rego_patterns()]);
+    cases
+}
+
+fn one(policy: Policy) -> Result<(), Box<dyn Error>> {
+    let (name, source) = (policy.name, policy.source.clone());
+    let start = Instant::now();
+    assent_kernel::bundle::compile(&source).map_err(|errors| format!("{name}: {errors:?}"))?;
+    let compiled = start.elapsed();
+    let mut world = World::new(policy)?;
+    let bytes = world.evaluate(None).encode();
+    let call = || {
+        let command = Command::decode(std::hint::black_box(&bytes)).ok()?;
+        match decide_guarded(&world.state, &command).ok()? {
+            Decision::Events(events) => Some(events),
+            _ => None,
+        }
+    };
+    let start = Instant::now();
+    let events = call().ok_or("the call was not decided")?;
+    let first = start.elapsed();
+    let count = (CASE.as_nanos() / first.as_nanos().max(1)).clamp(3, 2_000);
+    let (warm_up, count) = if first > ONCE { (0, 1) } else { (1, usize::try_from(count)?) };
+    let durations = Durations::measure(warm_up, count, || (), |()| call());
+    let inputs = bytes.len();
+    println!(
+        "| {name} | {} | {inputs} | {:.1} | {} | {} | {} | {} | {} |",
+        source.len(),
+        compiled.as_secs_f64() * 1e3,
+        micros(first),
+        micros(durations.at(0.5)),
+        micros(durations.at(1.0)),
+        verdict(&events),
+        if durations.at(0.5) <= BAR { "yes" } else { "**no**" },
+    );
+    Ok(())
+}
+
+/// The decision's verdict and codes.
+fn verdict(events: &[Event]) -> String {
+    let decision = events.iter().find_map(|event| match &event.body {
+        EventBody::Decision(body) => Some(format!("{} {:?}", body.verdict, body.codes)),
+        _ => None,
+    });
+    decision.unwrap_or_default()
+}

@@ -1,0 +1,171 @@
+//! The worst that a tenant's own bundle and its own calls can do within the kernel's caps: 10,000 rules that are all looked at, payloads of
+//! 1 MiB, patterns and texts made for each other.
+
+use std::fmt::Write as _;
+
+use assent_kernel::bundle::limits::{PATTERN_BYTES_PER_CALL_MAX, PATTERN_INPUT_BYTES_MAX, RULES_MAX};
+use assent_kernel::command::CallContext;
+use assent_kernel::limits::INPUTS_BYTES_MAX;
+
+use super::{BenchCall, Policy};
+
+/// What looking for a pattern costs besides the bytes of the text, as the kernel counts it.
+const PATTERN_OVERHEAD_BYTES: usize = 16;
+/// How many texts of the greatest length are paid for in one call.
+const LONG_TEXTS: usize = PATTERN_BYTES_PER_CALL_MAX / PATTERN_INPUT_BYTES_MAX;
+
+/// A tool that takes any arguments, and who may call it.
+const HEAD: &str = "\
+name: hostile
+version: 1
+tools: [{name: t, class: c, action: a, schema: {type: object, additionalProperties: true}}]
+principals: [{subject: agent-1, capabilities: [{class: c, actions: [a]}]}]
+";
+
+fn policy(name: &'static str, sections: &str, inputs: String) -> Policy {
+    let call = BenchCall {
+        subject: "agent-1".into(),
+        tool: "t",
+        inputs: inputs.into_bytes(),
+        context: CallContext::default(),
+    };
+    Policy { name, source: format!("{HEAD}{sections}\n").into_bytes(), call }
+}
+
+/// As many rules as a bundle may have: denies by `parameters`, and an allow that comes last.
+fn rules(parameters: impl Fn(usize) -> String) -> String {
+    let mut text = "rules:\n".to_owned();
+    for n in 1..RULES_MAX {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "- {{id: d{n}, match: {{parameters: {{{}}}}}, decision: deny}}", parameters(n));
+    }
+    text + "- {id: rest, priority: 900, match: {}, decision: allow}\n"
+}
+
+/// 10,000 rules about a number, all looked at, and a small call.
+pub fn many_rules() -> Policy {
+    policy("10,000 rules by range, 16 bytes", &rules(|n| format!("n: {{min: {n}}}")), r#"{"n":0,"s":"a"}"#.to_owned())
+}
+
+/// 10,000 rules, each with a pattern; 4,000 different ones, so that none is warm, and a text as long as the kernel lets each look through.
+pub fn many_patterns() -> Policy {
+    let text = "x".repeat(PATTERN_BYTES_PER_CALL_MAX / RULES_MAX - PATTERN_OVERHEAD_BYTES);
+    let rules = rules(|n| format!("s: {{pattern: '(x+x+)+y{}$'}}", n % 4_000));
+    policy("10,000 rules by pattern, 4,000 different ones", &rules, format!(r#"{{"s":"{text}"}}"#))
+}
+
+/// 10,000 rules about a number, and a payload of `bytes` in texts of the greatest length that patterns are looked for in.
+pub fn large_texts(name: &'static str, bytes: usize) -> Policy {
+    let mut inputs = r#"{"n":0"#.to_owned();
+    for n in 0.. {
+        let room = bytes.saturating_sub(inputs.len() + 1);
+        let Some(text) = room.checked_sub(10).filter(|text| *text > 0) else { break };
+        let _ = write!(inputs, r#","t{n:03}":"{}""#, "a".repeat(text.min(PATTERN_INPUT_BYTES_MAX)));
+    }
+    policy(name, &rules(|n| format!("n: {{min: {n}}}")), inputs + "}")
+}
+
+/// 10,000 rules about a number, and a payload of `bytes` that is a list of small numbers: as many values as the kernel takes.
+pub fn many_values(name: &'static str, bytes: usize) -> Policy {
+    // 65,536 values at most, the object and the list among them.
+    let count = (bytes / 16).min(65_500);
+    let numbers: Vec<String> = (0..count).map(|n| format!("{:015}", 100_000_000_000_000 + n)).collect();
+    policy(name, &rules(|n| format!("n: {{min: {n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
+}
+
+/// A pattern that sixteen rules look for in a text of 64 KiB, which is all that one call pays for; 9,983 more rules.
+pub fn long_subjects(name: &'static str, pattern: &str, unit: &str) -> Policy {
+    let bytes = PATTERN_INPUT_BYTES_MAX - PATTERN_OVERHEAD_BYTES;
+    let text: String = unit.chars().cycle().take(bytes).collect();
+    let rules = rules(|n| match n {
+        1..=LONG_TEXTS => format!("s: {{pattern: '{pattern}'}}"),
+        _ => format!("n: {{min: {n}}}"),
+    });
+    policy(name, &rules, format!(r#"{{"n":0,"s":"{text}"}}"#))
+}
+
+/// Patterns with what is known to be dear elsewhere, and texts that almost match: name, pattern and what the text repeats. None ends with
+/// a fixed text, for which alone an engine could look first.
+pub const PATTERNS: [(&str, &str, &str); 5] = [
+    ("nested quantifiers (x+x+)+", "(x+x+)+[c-w]", "x"),
+    (
+        "long alternation",
+        "(alpha|alphabet|alphabets|beta|betas|gamma|gammas|delta|deltas|omega)+[!-/]",
+        "alphabetsgammas",
+    ),
+    ("[ab]*a[ab]{20}: 2^20 states when made deterministic", "[ab]*a[ab]{20}[c-z]", "abbabaab"),
+    ("[ab]*a[ab]{200}: 200 places at once", "[ab]*a[ab]{200}[c-z]", "abbabaababbaabba"),
+    ("(?:a?){200}a{200}: as many places", "(?:a?){200}a{200}[b-z]", "a"),
+];
+
+/// The largest payload.
+pub const LARGEST: usize = INPUTS_BYTES_MAX;
+
+/// Conditions that take as many steps as all conditions of one call may.
+pub fn cel_steps() -> Policy {
+    let numbers = (0..240).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let rule = "rules: [{id: r, match: {}, condition: 'args.l.all(x, args.l.all(y, x + y >= 0))', decision: allow}]";
+    policy("a CEL condition at its budget", rule, format!(r#"{{"l":[{numbers}]}}"#))
+}
+
+/// A policy in Rego that spends its whole budget in a loop.
+pub fn rego_loop() -> Policy {
+    rego(
+        "Rego at its budget: a loop",
+        "decision if count([1 | some i in numbers.range(1, 1000); some j in numbers.range(1, 1000); i == j]) > 0",
+    )
+}
+
+/// A policy in Rego that spends its whole budget on regular expressions, each of which is compiled anew.
+pub fn rego_patterns() -> Policy {
+    let pattern = r"[\\w]{1,60}(x+x+)+y";
+    rego(
+        "Rego at its budget: regular expressions",
+        &format!(
+            "decision if count([1 | some i in numbers.range(1, 1000); regex.match(\"{pattern}\", input.args.s)]) > 0"
+        ),
+    )
+}
+
+fn rego(name: &'static str, rule: &str) -> Policy {
+    let section = format!(
+        "rego:\n  modules:\n    - file: hostile.rego\n      source: |\n        package assent\n        {rule}\n"
+    );
+    policy(name, &section, r#"{"s":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use assent_kernel::bundle::{Call, Outcome, compile};
+    use assent_kernel::reason::ReasonCode;
+    use assent_kernel::value::parse_object;
+    use assent_kernel::verdict::Verdict;
+
+    fn ask(policy: &Policy) -> Outcome {
+        assert!(policy.call.inputs.len() <= LARGEST, "{}", policy.name);
+        let bundle = compile(&policy.source).unwrap_or_else(|errors| panic!("{}: {:?}", policy.name, errors.first()));
+        let args = parse_object(&policy.call.inputs).unwrap();
+        bundle.evaluate(&Call { subject: "agent-1", tool: bundle.tool("t").unwrap(), args: &args })
+    }
+
+    #[test]
+    fn whatever_is_looked_at_the_last_rule_allows() {
+        for policy in [many_rules(), many_patterns(), large_texts("t", LARGEST), many_values("v", LARGEST)] {
+            assert_eq!(ask(&policy).verdict, Verdict::Allow, "{}", policy.name);
+        }
+        for (name, pattern, unit) in PATTERNS {
+            let policy = long_subjects(name, pattern, unit);
+            assert!(compile(&policy.source).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_at_its_budget_spends_it() {
+        for policy in [cel_steps(), rego_loop(), rego_patterns()] {
+            assert_eq!(ask(&policy).codes.first(), Some(&ReasonCode::PolicyBudget), "{}", policy.name);
+        }
+        assert!(large_texts("t", LARGEST).call.inputs.len() > LARGEST - 64);
+    }
+}
