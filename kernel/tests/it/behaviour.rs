@@ -69,3 +69,32 @@ fn two_calls_that_take_turns_are_a_loop() {
     }
     assert_eq!(read(&mut world, 1).verdict, Verdict::Allow);
 }
+
+/// A request for a capability is a step of rules that ask about denied capabilities, and of no others.
+#[test]
+fn asking_for_a_capability_is_no_call_of_its_class() {
+    let source = SOURCE.replace(
+        "  - {builtin: sensitive_read_then_egress}\n",
+        "  - {id: r, steps: [{class: file}, {tool: page.post}]}\n",
+    );
+    let mut world = world_under(&source);
+    let terms = super::grants::terms("file", &["read"]);
+    let _ = super::grants::ask(&mut world, super::grants::me(), super::grants::request(terms));
+    assert_eq!(ask(&mut world, "page.post", r#"{"text":"x"}"#).verdict, Verdict::Allow);
+    assert_eq!(ask(&mut world, "note.read", "{}").verdict, Verdict::Allow);
+    denied(&ask(&mut world, "page.post", r#"{"text":"y"}"#), &[BehaviourSequence]);
+}
+
+#[test]
+fn the_next_secret_from_the_same_vault_is_no_way_out() {
+    let vault = "{name: vault.get, class: http, action: get, category: read, sensitivity: secret, inputs: {text: {type: string}}}";
+    let source = SOURCE
+        .replace("tools:\n", &format!("tools:\n  - {vault}\n"))
+        .replace("{class: http, actions: [post]}", "{class: http, actions: [post, get]}")
+        .replace("sensitive_read_then_egress", "secret_access_then_any_egress");
+    let mut world = world_under(&source);
+    for text in ["a", "b"] {
+        assert_eq!(ask(&mut world, "vault.get", &format!(r#"{{"text":"{text}"}}"#)).verdict, Verdict::Allow, "{text}");
+    }
+    denied(&ask(&mut world, "page.post", r#"{"text":"x"}"#), &[BehaviourSequence]);
+}

@@ -154,6 +154,9 @@ fn a_decision_holds_so_many_obligations_and_forgets_none_silently() {
     assert_eq!((over.verdict, &over.codes[..], over.obligations.len()), (Verdict::Deny, &[PolicyError][..], 0));
     let ids: Vec<&str> = over.rules.iter().map(|id| &**id).collect();
     assert!(ids.contains(&"own"), "what matched is still said: {ids:?}");
+    let asks = baseline(&rule("base", half, "").replace("decision: allow", "decision: escalate"));
+    let over = layered(&rule("own", half + 1, ""), Some(&asks), "{}", &Situation::default());
+    assert_eq!((over.verdict, over.baseline), (Verdict::Deny, Verdict::Escalate));
 }
 
 #[test]
