@@ -18,7 +18,7 @@ use assent_kernel::command::Batch;
 /// Calls of each tenant that are measured; fewer of a neighbour that takes long.
 const CALLS: usize = 4_000;
 /// Longest time for one neighbour.
-const NEIGHBOUR: Duration = Duration::from_secs(12);
+const NEIGHBOUR: Duration = Duration::from_secs(8);
 /// A ledger that is larger is put away for a fresh one.
 const ENTRIES_MAX: u64 = 100_000;
 /// Calls of A that arrive each second in the second part, and how many seconds pass.
