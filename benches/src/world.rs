@@ -198,6 +198,12 @@ impl World {
         }
     }
 
+    /// Lets time pass before the next stamp, but for what lies between two stamps anyway.
+    pub fn pass(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.clock = self.clock.saturating_add(micros.saturating_sub(STEP_MICROS));
+    }
+
     /// A command of somebody with a stamp of its own, later than all before.
     pub fn command_of(&mut self, caller: &Caller, body: CommandBody) -> Command {
         self.clock += STEP_MICROS;

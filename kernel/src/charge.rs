@@ -6,6 +6,7 @@
 use assent_ledger::ids::Time;
 
 use crate::command::Usage;
+use crate::limits::{REGO_UNITS_AT_ONCE, REGO_UNITS_PER_SECOND};
 use crate::state::keys::RateRecord;
 
 /// What a budget counts.
@@ -245,6 +246,11 @@ impl RateTerms {
         self.per_seconds * 1_000_000
     }
 
+    /// What so many calls take from the bucket.
+    pub const fn of_calls(&self, calls: u64) -> u64 {
+        self.call().saturating_mul(calls)
+    }
+
     /// How full the bucket is; one that was never used is full.
     pub fn credit(&self, known: Option<&RateRecord>, now: Time) -> u64 {
         let full = u128::from(self.burst) * u128::from(self.call());
@@ -254,6 +260,15 @@ impl RateTerms {
         });
         u64::try_from(credit).unwrap_or(u64::MAX)
     }
+}
+
+/// How much Rego a tenant may run: the calls of this rate are units of work. A unit takes some 30 nanoseconds, so that it is a few
+/// hundredths of what apply can do.
+pub const REGO_RATE: RateTerms = RateTerms { calls: REGO_UNITS_PER_SECOND, per_seconds: 1, burst: REGO_UNITS_AT_ONCE };
+
+/// The key under which a tenant's bucket for Rego stands. No environment has this name, so that no bundle's rate shares it.
+pub fn rego_rate_key() -> String {
+    REGO_RATE.key("", "rego", "tenant")
 }
 
 /// What reported signals leave of rates and budgets, in thousandths; by default everything.

@@ -83,6 +83,10 @@ pub const TICK_TENANTS_MAX: usize = 16;
 pub const TOKENS_PER_ENTRY_MAX: usize = 64;
 /// Most minutes without rows that one Tick passes; a longer silence gets an entry, so that it is not walked again.
 pub const EXPIRY_EMPTY_MINUTES_MAX: u64 = 24 * 60;
+/// Units of Rego that a tenant may run in a second on average.
+pub const REGO_UNITS_PER_SECOND: u64 = 1_000_000;
+/// Most units of Rego that a tenant may run at once.
+pub const REGO_UNITS_AT_ONCE: u64 = 500_000;
 /// How long an effect's key is remembered, in microseconds.
 pub const EFFECT_KEY_MICROS: u64 = 24 * 3_600 * 1_000_000;
 /// How long an allowed call can be redeemed, in microseconds.
@@ -115,8 +119,9 @@ pub const UNDER_WAY_MAX: usize = 16;
 pub const UNDER_WAY_MICROS: u64 = 3_600 * 1_000_000;
 /// Longest validity of a reported signal, in seconds.
 pub const SIGNAL_SECONDS_MAX: u32 = 24 * 3_600;
-/// Longest inputs of one call, in bytes.
-pub const INPUTS_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
+/// Longest inputs of one call, in bytes: all of them are read and hashed while everybody's calls wait. What is longer is handed over by
+/// reference.
+pub const INPUTS_BYTES_MAX: usize = 256 << 10;
 /// Longest payload besides inputs, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = ledger::PAYLOAD_BYTES_MAX;
 /// Most bytes of a decision's body: what is left of a leaf for it, beside its header and its payloads' commitments.
@@ -150,7 +155,7 @@ pub const RUN_SCOPE_MICROS: u64 = 24 * 3_600 * 1_000_000;
 pub const IMPLICIT_RUN_IDLE_MICROS: u64 = 30 * 60 * 1_000_000;
 
 const _: () = assert!(COMMANDS_PER_BATCH_MAX as u64 * 3 <= ledger::RECEIPT_BATCH_MAX);
-const _: () = assert!(INPUTS_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
+const _: () = assert!(INPUTS_BYTES_MAX <= PAYLOAD_BYTES_MAX && PAYLOAD_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
 // A run at its caps: labels (number, length, origin, count, time, confidence), latches (length, id, step), recent calls (digest, count),
 // and the rest.

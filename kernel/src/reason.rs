@@ -153,7 +153,7 @@ impl ReasonCode {
     /// Whether a denial for this reason is a strike against its run: what was tried lacked a capability, or was forbidden by policy, for
     /// its behaviour, or by the memory firewall. That something is used up, gone or broken says nothing about who asks.
     pub const fn is_strike(self) -> bool {
-        matches!(self.number(), 200..=209 | 300..=499)
+        (matches!(self.number(), 200..=209 | 300..=499) && !matches!(self, ReasonCode::PolicyBudget))
             || matches!(self, ReasonCode::MemoryAcl | ReasonCode::MemoryTainted | ReasonCode::MemoryClassification)
     }
 

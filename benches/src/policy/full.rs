@@ -83,7 +83,7 @@ const REGO: &str = r#"rego:
         own(address) if endswith(address, "@example.com")
         own(address) if endswith(address, "@example.org")
         blocked if startswith(lower(input.args.subject), "forbidden")
-        blocked if input.run.denied > 20
+        blocked if input.run.denied > 1000000000
         blocked if "rag" in input.taint
         blocked if input.context.risk_milli > 900
         blocked if {

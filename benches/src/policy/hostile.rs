@@ -1,9 +1,9 @@
-//! The worst that a tenant's own bundle and its own calls can do within the kernel's caps: 10,000 rules that are all looked at, payloads of
-//! 1 MiB, patterns and texts made for each other.
+//! The worst that a tenant's own bundle and its own calls can do within the kernel's caps: 10,000 rules that are all looked at, inputs of
+//! the greatest length, patterns and texts made for each other.
 
 use std::fmt::Write as _;
 
-use assent_kernel::bundle::limits::{PATTERN_BYTES_PER_CALL_MAX, PATTERN_INPUT_BYTES_MAX, RULES_MAX};
+use assent_kernel::bundle::limits::{PATTERN_INPUT_BYTES_MAX, PATTERN_UNITS_PER_CALL_MAX, RULES_MAX};
 use assent_kernel::command::CallContext;
 use assent_kernel::limits::INPUTS_BYTES_MAX;
 
@@ -12,7 +12,7 @@ use super::{BenchCall, Policy};
 /// What looking for a pattern costs besides the bytes of the text, as the kernel counts it.
 const PATTERN_OVERHEAD_BYTES: usize = 16;
 /// How many texts of the greatest length are paid for in one call.
-const LONG_TEXTS: usize = PATTERN_BYTES_PER_CALL_MAX / PATTERN_INPUT_BYTES_MAX;
+const LONG_TEXTS: usize = PATTERN_UNITS_PER_CALL_MAX / PATTERN_INPUT_BYTES_MAX;
 
 /// A tool that takes any arguments, and who may call it.
 const HEAD: &str = "\
@@ -49,7 +49,7 @@ pub fn many_rules() -> Policy {
 
 /// 10,000 rules, each with a pattern; 4,000 different ones, so that none is warm, and a text as long as the kernel lets each look through.
 pub fn many_patterns() -> Policy {
-    let text = "x".repeat(PATTERN_BYTES_PER_CALL_MAX / RULES_MAX - PATTERN_OVERHEAD_BYTES);
+    let text = "x".repeat(PATTERN_UNITS_PER_CALL_MAX / RULES_MAX - PATTERN_OVERHEAD_BYTES);
     let rules = rules(|n| format!("s: {{pattern: '(x+x+)+y{}$'}}", n % 4_000));
     policy("10,000 rules by pattern, 4,000 different ones", &rules, format!(r#"{{"s":"{text}"}}"#))
 }
@@ -68,25 +68,27 @@ pub fn large_texts(name: &'static str, bytes: usize) -> Policy {
 /// 10,000 rules about a number, and a payload of `bytes` that is a list of small numbers: as many values as the kernel takes.
 pub fn many_values(name: &'static str, bytes: usize) -> Policy {
     // 65,536 values at most, the object and the list among them.
-    let count = (bytes / 16).min(65_500);
+    let count = (bytes.saturating_sub(32) / 16).min(65_500);
     let numbers: Vec<String> = (0..count).map(|n| format!("{:015}", 100_000_000_000_000 + n)).collect();
     policy(name, &rules(|n| format!("n: {{min: {n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
 }
 
-/// A pattern that sixteen rules look for in a text of 64 KiB, which is all that one call pays for; 9,983 more rules.
+/// A pattern that rules look for in a text of 64 KiB as often as one call pays for, if it has a table; as many more rules as there may
+/// be, and inputs of the greatest length.
 pub fn long_subjects(name: &'static str, pattern: &str, unit: &str) -> Policy {
     let bytes = PATTERN_INPUT_BYTES_MAX - PATTERN_OVERHEAD_BYTES;
     let text: String = unit.chars().cycle().take(bytes).collect();
+    let rest = "a".repeat(LARGEST - bytes - 32);
     let rules = rules(|n| match n {
         1..=LONG_TEXTS => format!("s: {{pattern: '{pattern}'}}"),
         _ => format!("n: {{min: {n}}}"),
     });
-    policy(name, &rules, format!(r#"{{"n":0,"s":"{text}"}}"#))
+    policy(name, &rules, format!(r#"{{"n":0,"s":"{text}","t":"{rest}"}}"#))
 }
 
 /// Patterns with what is known to be dear elsewhere, and texts that almost match: name, pattern and what the text repeats. None ends with
 /// a fixed text, for which alone an engine could look first.
-pub const PATTERNS: [(&str, &str, &str); 5] = [
+pub const PATTERNS: [(&str, &str, &str); 7] = [
     ("nested quantifiers (x+x+)+", "(x+x+)+[c-w]", "x"),
     (
         "long alternation",
@@ -95,7 +97,13 @@ pub const PATTERNS: [(&str, &str, &str); 5] = [
     ),
     ("[ab]*a[ab]{20}: 2^20 states when made deterministic", "[ab]*a[ab]{20}[c-z]", "abbabaab"),
     ("[ab]*a[ab]{200}: 200 places at once", "[ab]*a[ab]{200}[c-z]", "abbabaababbaabba"),
+    ("[ab]*a[ab]{900}: 900 places at once", "[ab]*a[ab]{900}[c-z]", "abbabaababbaabba"),
     ("(?:a?){200}a{200}: as many places", "(?:a?){200}a{200}[b-z]", "a"),
+    (
+        "ignore.{0,40}previous: no table, few places",
+        "(?i)ignore.{0,40}previous.{0,40}instructions",
+        "please ignore all previous ins ",
+    ),
 ];
 
 /// The largest payload.
@@ -116,13 +124,21 @@ pub fn rego_loop() -> Policy {
     )
 }
 
-/// A policy in Rego that spends its whole budget on regular expressions, each of which is compiled anew.
+/// A policy in Rego that spends its whole budget on a regular expression that is written out, over a long text.
+pub fn rego_written_patterns() -> Policy {
+    rego(
+        "Rego at its budget: a regular expression that is written out",
+        "decision if count([1 | some i in numbers.range(1, 1000); regex.match(`(x+x+)+y`, input.args.s)]) > 0",
+    )
+}
+
+/// A policy in Rego that spends its whole budget on regular expressions that it puts together, each of which is compiled anew.
 pub fn rego_patterns() -> Policy {
-    let pattern = r"[\\w]{1,60}(x+x+)+y";
+    let pattern = r"[\\w]{1,9}(x+x+)+y";
     rego(
         "Rego at its budget: regular expressions",
         &format!(
-            "decision if count([1 | some i in numbers.range(1, 1000); regex.match(\"{pattern}\", input.args.s)]) > 0"
+            "decision if count([1 | some i in numbers.range(1, 1000); regex.match(concat(\"\", [\"{pattern}\", sprintf(\"%d\", [i])]), input.args.s)]) > 0"
         ),
     )
 }
@@ -163,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_at_its_budget_spends_it() {
-        for policy in [cel_steps(), rego_loop(), rego_patterns()] {
+        for policy in [cel_steps(), rego_loop(), rego_patterns(), rego_written_patterns()] {
             assert_eq!(ask(&policy).codes.first(), Some(&ReasonCode::PolicyBudget), "{}", policy.name);
         }
         assert!(large_texts("t", LARGEST).call.inputs.len() > LARGEST - 64);

@@ -11,6 +11,7 @@ use super::limits::{CAPABILITIES_MAX, LEASE_CALLS_MAX, LEASE_SECONDS_MAX, NAME_B
 use super::pattern::Patterns;
 use super::source::Node;
 use super::tool::Tool;
+use super::work::Work;
 use crate::reason::ReasonCode;
 use crate::value::Object;
 
@@ -205,10 +206,11 @@ impl Principals {
         subject: &'a str,
         tool: &Tool,
         args: &Object,
+        work: &Work,
     ) -> Result<CapabilityView<'a>, ReasonCode> {
         let mut lacking = ReasonCode::CapabilityMissing;
         let mut leased = None;
-        let memo = Scratch::default();
+        let memo = Scratch::new(work);
         for view in self.capabilities(subject).filter(|view| view.covers(tool)) {
             lacking = ReasonCode::CapabilityConstraint;
             if view.constraints().hold_within(args, &memo) {
@@ -222,8 +224,14 @@ impl Principals {
     }
 
     /// Whether one capability of the subject covers the call; one that needs a lease does only when there is one.
-    pub(super) fn check(&self, subject: &str, tool: &Tool, args: &Object, leased: bool) -> Result<(), ReasonCode> {
-        match self.covering(subject, tool, args)?.lease() {
+    pub(super) fn check(
+        &self,
+        subject: &str,
+        (tool, args): (&Tool, &Object),
+        leased: bool,
+        work: &Work,
+    ) -> Result<(), ReasonCode> {
+        match self.covering(subject, tool, args, work)?.lease() {
             Some(_) if !leased => Err(ReasonCode::LeaseRequired),
             _ => Ok(()),
         }

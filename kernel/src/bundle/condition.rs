@@ -3,19 +3,15 @@
 use core::cell::Cell;
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
-use super::cel::STEPS_MAX;
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{number, one_or_many, scalar, text, wrong_type};
 use super::host::{Host, HostPattern, url_host};
-use super::limits::{PATTERN_BYTES_PER_CALL_MAX, PATTERN_INPUT_BYTES_MAX};
 use super::path::{Directory, segments};
+use super::pattern::Pattern;
 use super::source::{Node, NodeKind};
+use super::work::Work;
 use crate::value::{Number, Value};
 
-/// What looking for a pattern costs besides the text's bytes.
-const PATTERN_OVERHEAD_BYTES: usize = 16;
 /// Most items of a condition's list.
 const ITEMS_MAX: usize = 4_096;
 
@@ -83,7 +79,7 @@ impl NumberTest {
 /// A condition on one value.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
-    Matches(Regex),
+    Matches(Pattern),
     In(Values),
     NotIn(Values),
     Compare(NumberTest),
@@ -96,12 +92,9 @@ impl Condition {
     pub(super) fn check<'a>(&self, value: Option<&'a Value>, memo: &Scratch<'a>) -> Check {
         let Some(value) = value else { return Check::Odd };
         match self {
-            Condition::Matches(regex) => match value {
-                Value::String(text) if text.len() <= PATTERN_INPUT_BYTES_MAX && memo.spend_pattern(text) => {
-                    Check::of(regex.is_match(text))
-                }
-                _ => Check::Odd,
-            },
+            Condition::Matches(pattern) => {
+                value.as_str().and_then(|text| pattern.finds(text, memo.work)).map_or(Check::Odd, Check::of)
+            }
             Condition::In(values) => values.check(value),
             Condition::NotIn(values) => values.check(value).not(),
             Condition::Compare(test) => value.as_number().map_or(Check::Odd, |number| Check::of(test.holds(number))),
@@ -116,36 +109,17 @@ impl Condition {
     }
 }
 
-/// What one evaluation keeps for itself: the host that was read last, since many rules ask about the same URL, and how many
-/// steps its conditions may still take.
+/// What one evaluation keeps for itself: the host that was read last, since many rules ask about the same URL, and what it may still
+/// spend.
 pub(super) struct Scratch<'a> {
     host: Cell<Option<(&'a Value, Option<Host<'a>>)>>,
-    pub(super) steps: Cell<u32>,
-    /// Bytes in which patterns may still be looked for; nothing when there were not enough.
-    pattern_bytes: Cell<Option<usize>>,
-}
-
-impl Default for Scratch<'_> {
-    fn default() -> Self {
-        Scratch {
-            host: Cell::new(None),
-            steps: Cell::new(STEPS_MAX),
-            pattern_bytes: Cell::new(Some(PATTERN_BYTES_PER_CALL_MAX)),
-        }
-    }
+    pub(super) work: &'a Work,
 }
 
 impl<'a> Scratch<'a> {
-    /// Pays for looking for a pattern in a text. A condition that cannot be paid for counts against the caller, and the call is denied.
-    fn spend_pattern(&self, text: &str) -> bool {
-        let left = self.pattern_bytes.get().and_then(|left| left.checked_sub(text.len() + PATTERN_OVERHEAD_BYTES));
-        self.pattern_bytes.set(left);
-        left.is_some()
-    }
-
-    /// Whether a pattern could not be paid for.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.pattern_bytes.get().is_none()
+    /// Nothing read yet.
+    pub(super) const fn new(work: &'a Work) -> Scratch<'a> {
+        Scratch { host: Cell::new(None), work }
     }
 
     fn host(&self, value: &'a Value) -> Option<Host<'a>> {

@@ -6,10 +6,16 @@ use super::error::{BundleError, BundleErrorKind, Diagnostics, Position};
 use super::fields::{Fields, list, one_or_many, text};
 use super::pattern::Patterns;
 use super::source::{Key, Node, NodeKind};
+use super::work::Work;
 use crate::value::{Object, Value, parse_object};
 
 /// Most hosts, paths, commands, databases or arguments of one set of constraints.
 const ITEMS_MAX: usize = 4_096;
+
+/// Most different patterns of one lease's constraints.
+const LEASE_PATTERNS_MAX: usize = 4;
+/// Units that compiling one of them takes.
+const LEASE_PATTERN_UNITS: usize = 16 << 10;
 
 /// Constraints that must all hold. None at all restricts nothing.
 #[derive(Debug, Clone, Default)]
@@ -29,11 +35,11 @@ enum Constraint {
 
 impl Constraints {
     /// Whether a call with these arguments lies within all constraints. A missing or odd argument does not.
-    pub fn hold(&self, args: &Object) -> bool {
-        self.hold_within(args, &Scratch::default())
+    pub fn hold(&self, args: &Object, work: &Work) -> bool {
+        self.hold_within(args, &Scratch::new(work))
     }
 
-    /// Whether they hold, with what is left to spend on patterns.
+    /// Whether they hold, with what this evaluation keeps for itself.
     pub(super) fn hold_within<'a>(&self, args: &'a Object, memo: &Scratch<'a>) -> bool {
         self.0.iter().all(|constraint| constraint.holds(args, memo))
     }
@@ -41,13 +47,22 @@ impl Constraints {
     /// Reads a JSON object with `hosts`, `paths`, `commands`, `databases` and `arguments`, as a capability's `constraints` has
     /// them, from a lease's own bytes. What holds under a capability and such constraints holds under both. The errors name
     /// no useful place: their line and column are 1.
-    pub fn read_json(json: &[u8]) -> Result<Constraints, Vec<BundleError>> {
+    ///
+    /// They are read again for each call that the lease is asked about, which takes from `work` what compiling their patterns does.
+    pub fn read_json(json: &[u8], work: &Work) -> Result<Constraints, Vec<BundleError>> {
         let mut d = Diagnostics::default();
         let at = Position { line: 1, column: 1 };
         match parse_object(json) {
             Ok(object) => {
-                let constraints =
-                    Constraints::read(&node(&Value::Object(object), at), true, &mut Patterns::default(), &mut d);
+                let mut patterns = Patterns::few(LEASE_PATTERNS_MAX);
+                let constraints = Constraints::read(&node(&Value::Object(object), at), true, &mut patterns, &mut d);
+                if !work.spend_pattern(patterns.len().saturating_mul(LEASE_PATTERN_UNITS)) {
+                    d.error(
+                        at,
+                        BundleErrorKind::TooLarge,
+                        "the patterns of leases take more than one decision may spend",
+                    );
+                }
                 if d.errors.is_empty() { Ok(constraints) } else { Err(d.errors) }
             }
             Err(error) => {

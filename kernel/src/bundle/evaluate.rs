@@ -7,6 +7,7 @@ use super::facts::{Facts, NoFacts};
 use super::layers::{RuntimeRules, contract_votes, rule_vote};
 use super::outcome::Outcome;
 use super::tool::Tool;
+use super::work::Work;
 use crate::reason::ReasonCode;
 use crate::value::Object;
 
@@ -45,24 +46,24 @@ impl CompiledBundle {
         runtime: Option<&RuntimeRules>,
     ) -> Outcome {
         let situation = facts.situation();
-        if let Err(code) =
-            self.principals.check(situation.authority.unwrap_or(call.subject), call.tool, call.args, situation.leased)
-        {
+        let work = Work::default();
+        let subject = situation.authority.unwrap_or(call.subject);
+        if let Err(code) = self.principals.check(subject, (call.tool, call.args), situation.leased, &work) {
             return Outcome::deny(code);
         }
-        self.ask_layered(call, facts, baseline, runtime)
+        self.ask_layered(call, facts, (baseline, runtime), &work)
     }
 
-    /// [`CompiledBundle::evaluate_layered`] but for the capability, which the caller has asked for.
+    /// [`CompiledBundle::evaluate_layered`] but for the capability, which the caller has asked for, with what is left to spend.
     pub fn ask_layered(
         &self,
         call: &Call<'_>,
         facts: &impl Facts,
-        baseline: Option<&CompiledBundle>,
-        runtime: Option<&RuntimeRules>,
+        (baseline, runtime): (Option<&CompiledBundle>, Option<&RuntimeRules>),
+        work: &Work,
     ) -> Outcome {
         let situation = facts.situation();
-        let memo = Scratch::default();
+        let memo = Scratch::new(work);
         let mut votes = Votes::new(&situation);
         if let Some(adjustment) = situation.adjusted {
             votes.tighten(adjustment, call.tool);
@@ -85,8 +86,8 @@ impl CompiledBundle {
         if !matched && self.rules.iter().any(|rule| !rule.shadow) {
             votes.deny(ReasonCode::NoMatchingRule);
         }
-        self.rego_votes(call, facts, &mut votes);
-        if memo.is_exhausted() {
+        self.rego_votes(call, facts, work, &mut votes);
+        if work.is_exhausted() {
             votes.deny(ReasonCode::PolicyBudget);
         }
         votes.outcome()

@@ -6,6 +6,7 @@ use super::contract::Contract;
 use super::evaluate::{Call, at};
 use super::facts::Facts;
 use super::layers::RuntimeRules;
+use super::work::Work;
 use crate::verdict::Verdict;
 
 impl CompiledBundle {
@@ -21,7 +22,7 @@ impl CompiledBundle {
         let mut lines = Vec::new();
         let situation = facts.situation();
         let subject = situation.authority.unwrap_or(call.subject);
-        match self.principals.check(subject, call.tool, call.args, situation.leased) {
+        match self.principals.check(subject, (call.tool, call.args), situation.leased, &Work::default()) {
             Ok(()) => lines.push(format!("capability: one covers `{}` of class `{}`", call.tool.name, call.tool.class)),
             Err(code) => lines.push(format!("capability: {}", code.description())),
         }
@@ -61,7 +62,7 @@ impl CompiledBundle {
         let own = call.tool.rules.iter().filter_map(|position| at(&self.rules, *position));
         for rule in first.chain(own) {
             let (id, line) = (&rule.id, rule.at.line);
-            let matched = rule.matches(call, &facts.situation(), &Scratch::default());
+            let matched = rule.matches(call, &facts.situation(), &Scratch::new(&Work::default()));
             let (does, verdict) = match matched {
                 Ok(false) => {
                     lines.push(format!("rule {id} (line {line}): does not match"));
@@ -85,7 +86,7 @@ fn explain_contract(contract: &Contract, call: &Call<'_>, facts: &impl Facts) ->
     let failing: Vec<String> = contract
         .predicates
         .iter()
-        .filter(|predicate| !predicate.holds(call.args, facts, &Scratch::default(), &mut Vec::new()))
+        .filter(|predicate| !predicate.holds(call.args, facts, &Scratch::new(&Work::default()), &mut Vec::new()))
         .map(|predicate| match predicate.selector() {
             Some(selector) => format!("`{selector}` (line {})", predicate.at.line),
             None => format!("the number of calls (line {})", predicate.at.line),

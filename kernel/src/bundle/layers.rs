@@ -20,6 +20,7 @@ use super::pattern::Patterns;
 use super::rules::{Layer, Rule};
 use super::source;
 use super::tool::Tool;
+use super::work::Work;
 use crate::reason::ReasonCode;
 use crate::value::Object;
 use crate::verdict::Verdict;
@@ -194,14 +195,20 @@ impl CompiledBundle {
 
     /// What this bundle says as the operator's baseline about a call of a tool that the tenant's bundle does not declare. A tool that the
     /// baseline declares neither is known by its name alone: rules that name a class or an action do not concern it.
-    pub fn evaluate_undeclared(&self, name: &str, subject: &str, args: &Object, facts: &impl Facts) -> Outcome {
+    pub fn evaluate_undeclared(
+        &self,
+        name: &str,
+        (subject, args): (&str, &Object),
+        facts: &impl Facts,
+        work: &Work,
+    ) -> Outcome {
         let undeclared = Tool::undeclared(name);
         let tool = self.tools.get(name).unwrap_or(&undeclared);
-        let memo = Scratch::default();
+        let memo = Scratch::new(work);
         let situation = facts.situation();
         let mut votes = Votes::new(&situation);
         votes.baseline(self.baseline_votes(&Call { subject, tool, args }, facts, &situation, &memo));
-        if memo.is_exhausted() {
+        if work.is_exhausted() {
             votes.deny(ReasonCode::PolicyBudget);
         }
         // Only what the baseline has against the call is asked for.
@@ -236,7 +243,7 @@ impl CompiledBundle {
                 rule_vote(rules.filter(|rule| rule.concerns(call.tool)), call, &facts, memo, &mut votes);
             }
         }
-        self.rego_votes(call, &facts, &mut votes);
+        self.rego_votes(call, &facts, memo.work, &mut votes);
         votes.rename_keys(baseline_key);
         votes
     }

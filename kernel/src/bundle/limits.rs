@@ -66,16 +66,21 @@ pub const PRIORITY_MAX: u64 = 999;
 pub const PRIORITY_DEFAULT: u64 = 500;
 /// Most bytes of one pattern's text.
 pub const PATTERN_BYTES_MAX: usize = 1_024;
-/// Most bytes of one compiled pattern.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
-/// Most bytes of one pattern's lazily built automaton.
-pub const PATTERN_CACHE_BYTES_MAX: usize = 128 << 10;
+/// Most bytes of one compiled pattern before it is made deterministic.
+pub const PATTERN_AUTOMATON_BYTES_MAX: usize = 256 << 10;
+/// The same of a pattern that is compiled while a call is decided.
+pub const PATTERN_ONCE_BYTES_MAX: usize = 32 << 10;
+/// Most bytes of one pattern's table; one that would take more is walked place by place.
+pub const PATTERN_TABLE_BYTES_MAX: usize = 512 << 10;
+/// Most bytes of all tables of a bundle.
+pub const PATTERN_TABLES_BYTES_MAX: usize = 32 << 20;
 /// Most distinct patterns of a bundle.
 pub const PATTERNS_MAX: usize = 4_096;
 /// Most bytes of a text a pattern is matched against; a longer one counts as wrongly typed.
 pub const PATTERN_INPUT_BYTES_MAX: usize = 64 << 10;
-/// Most bytes in which all patterns of one evaluation, outside of conditions, are looked for together; beyond it the call is denied.
-pub const PATTERN_BYTES_PER_CALL_MAX: usize = 1 << 20;
+/// Most units that all patterns of one decision take together; beyond it the call is denied. A unit is one byte of text where the
+/// pattern has a table.
+pub const PATTERN_UNITS_PER_CALL_MAX: usize = 256 << 10;
 /// Most bytes of a URL whose host is read.
 pub const URL_BYTES_MAX: usize = 8_192;
 /// Most bytes of a path that is compared.
@@ -84,5 +89,5 @@ pub const PATH_BYTES_MAX: usize = 4_096;
 const _: () = assert!(NAME_BYTES_MAX <= TEXT_BYTES_MAX && PATTERN_BYTES_MAX <= TEXT_BYTES_MAX);
 const _: () = assert!(PATH_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX && URL_BYTES_MAX <= PATTERN_INPUT_BYTES_MAX);
 const _: () = assert!(RULES_MAX <= CANDIDATES_MAX && RULES_MAX <= u32::MAX as usize);
-const _: () = assert!(PATTERN_INPUT_BYTES_MAX < PATTERN_BYTES_PER_CALL_MAX);
+const _: () = assert!(PATTERN_INPUT_BYTES_MAX < PATTERN_UNITS_PER_CALL_MAX);
 const _: () = assert!(PATTERN_INPUT_BYTES_MAX <= crate::value::INPUT_BYTES_MAX);

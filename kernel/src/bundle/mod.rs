@@ -43,6 +43,7 @@ mod sensitivity;
 mod settings;
 mod source;
 mod tool;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ pub use presets::{Preset, presets};
 pub use sensitivity::Sensitivity;
 pub use settings::{ApprovalSettings, ConditionKind, LeaseSettings};
 pub use tool::Tool;
+pub use work::Work;
 
 /// A bundle that was read, checked and indexed. Immutable; shared between threads freely.
 #[derive(Debug)]
@@ -169,8 +171,13 @@ impl CompiledBundle {
     ///
     /// # Errors
     /// `CAPABILITY_MISSING` when none is about the tool, `CAPABILITY_CONSTRAINT` when none admits the arguments.
-    pub fn covering<'a>(&'a self, call: &Call<'a>) -> Result<CapabilityView<'a>, ReasonCode> {
-        self.principals.covering(call.subject, call.tool, call.args)
+    pub fn covering<'a>(&'a self, call: &Call<'a>, work: &Work) -> Result<CapabilityView<'a>, ReasonCode> {
+        self.principals.covering(call.subject, call.tool, call.args, work)
+    }
+
+    /// Whether it has a policy in Rego.
+    pub const fn has_rego(&self) -> bool {
+        self.rego.is_some()
     }
 
     /// The owner of a subject, when the bundle names one.

@@ -115,7 +115,7 @@ impl Rule {
             parameter.conditions.iter().all(|condition| odd_matches(condition.check(value, memo)))
         });
         match &self.condition {
-            Some(condition) if fits => condition.holds(call, situation, &memo.steps),
+            Some(condition) if fits => condition.holds(call, situation, memo.work),
             _ => Ok(fits),
         }
     }

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
-
 use super::encoder::Encoder;
 use super::error::{BundleErrorKind, Diagnostics, nearest_hint};
 use super::fields::{boolean, count, list, literal, number, one_of, one_or_many, text, wrong_type};
 use super::inputs::{ArgumentError, INPUTS_MAX};
-use super::limits::PATTERN_INPUT_BYTES_MAX;
-use super::pattern::Patterns;
+use super::pattern::{Pattern, Patterns};
 use super::source::{Key, Node, NodeKind};
+use super::work::Work;
 use crate::value::{Number, Object, Value};
 
 /// The types of JSON Schema.
@@ -52,7 +50,7 @@ pub(super) struct Schema {
     allowed: Option<Vec<Value>>,
     bounds: Vec<(Bound, Number)>,
     lengths: (u64, Option<u64>),
-    pattern: Option<Regex>,
+    pattern: Option<Pattern>,
     items: Option<Box<Schema>>,
     counts: (u64, Option<u64>),
     unique: bool,
@@ -73,8 +71,8 @@ impl Schema {
     }
 
     /// Checks the arguments of a call; the first misfit in order of names is the error.
-    pub(super) fn check(&self, args: &Object) -> Result<(), ArgumentError> {
-        self.check_members(args, "")
+    pub(super) fn check(&self, args: &Object, work: &Work) -> Result<(), ArgumentError> {
+        self.check_members(args, "", work)
     }
 
     /// Members that are not declared are refused, unless the schema says otherwise or says nothing about objects at all.
@@ -82,7 +80,7 @@ impl Schema {
         self.additional.unwrap_or(self.types.is_empty() && self.properties.is_empty())
     }
 
-    fn check_value(&self, value: &Value, at: &str) -> Result<(), ArgumentError> {
+    fn check_value(&self, value: &Value, at: &str, work: &Work) -> Result<(), ArgumentError> {
         let argument = || at.to_owned();
         if !self.types.is_empty() && !self.types.iter().any(|name| is_of(value, name)) {
             let expected = self.types.first().copied().unwrap_or_default();
@@ -95,23 +93,23 @@ impl Schema {
             Value::Number(number) if !self.bounds.iter().all(|(bound, limit)| bound.holds(number, limit)) => {
                 Err(ArgumentError::Range { argument: argument() })
             }
-            Value::String(text) => self.check_text(text, at),
-            Value::Array(elements) => self.check_elements(elements, at),
-            Value::Object(members) => self.check_members(members, at),
+            Value::String(text) => self.check_text(text, at, work),
+            Value::Array(elements) => self.check_elements(elements, at, work),
+            Value::Object(members) => self.check_members(members, at, work),
             _ => Ok(()),
         }
     }
 
-    fn check_text(&self, text: &str, at: &str) -> Result<(), ArgumentError> {
+    fn check_text(&self, text: &str, at: &str, work: &Work) -> Result<(), ArgumentError> {
         check_length(text.chars().count(), self.lengths, at)?;
-        let fits = |regex: &Regex| text.len() <= PATTERN_INPUT_BYTES_MAX && regex.is_match(text);
-        if self.pattern.as_ref().is_some_and(|regex| !fits(regex)) {
+        let fits = |pattern: &Pattern| pattern.finds(text, work).unwrap_or(false);
+        if self.pattern.as_ref().is_some_and(|pattern| !fits(pattern)) {
             return Err(ArgumentError::Pattern { argument: at.to_owned() });
         }
         Ok(())
     }
 
-    fn check_elements(&self, elements: &[Value], at: &str) -> Result<(), ArgumentError> {
+    fn check_elements(&self, elements: &[Value], at: &str, work: &Work) -> Result<(), ArgumentError> {
         check_length(elements.len(), self.counts, at)?;
         if self.unique {
             let mut seen = BTreeSet::new();
@@ -120,15 +118,18 @@ impl Schema {
             }
         }
         let Some(schema) = &self.items else { return Ok(()) };
-        elements.iter().enumerate().try_for_each(|(index, element)| schema.check_value(element, &below(at, &index)))
+        elements
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, element)| schema.check_value(element, &below(at, &index), work))
     }
 
-    fn check_members(&self, members: &Object, at: &str) -> Result<(), ArgumentError> {
+    fn check_members(&self, members: &Object, at: &str, work: &Work) -> Result<(), ArgumentError> {
         if let Some(name) = self.required.iter().find(|name| members.get(name).is_none()) {
             return Err(ArgumentError::Missing { argument: below(at, name) });
         }
         members.iter().try_for_each(|(name, value)| match self.properties.get(name) {
-            Some(schema) => schema.check_value(value, &below(at, &name)),
+            Some(schema) => schema.check_value(value, &below(at, &name), work),
             None if self.is_open() => Ok(()),
             None => Err(ArgumentError::Unknown { argument: below(at, &name) }),
         })
@@ -156,7 +157,7 @@ impl Schema {
         for (least, most) in [self.lengths, self.counts] {
             out.text(&format!("{least} {}", most.map(|most| most.to_string()).unwrap_or_default()));
         }
-        out.text(self.pattern.as_ref().map_or("", Regex::as_str));
+        out.text(self.pattern.as_ref().map_or("", Pattern::as_str));
         out.count(usize::from(self.unique));
         out.count(usize::from(self.items.is_some()));
         if let Some(items) = &self.items {

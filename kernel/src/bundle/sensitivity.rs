@@ -6,6 +6,7 @@ use super::fields::{Fields, list, one_of, text};
 use super::pattern::Patterns;
 use super::select::Selector;
 use super::source::Node;
+use super::work::Work;
 use crate::value::{Object, Value};
 
 /// Most resources of one tool.
@@ -96,8 +97,8 @@ pub(super) struct Resource {
 
 impl Resource {
     /// What a call touches here. An argument that is missing or odd counts as if it lay there.
-    pub(super) fn touched(&self, args: &Object) -> Sensitivity {
-        match self.condition.check(self.selector.find(args), &Scratch::default()) {
+    pub(super) fn touched(&self, args: &Object, work: &Work) -> Sensitivity {
+        match self.condition.check(self.selector.find(args), &Scratch::new(work)) {
             Check::Holds | Check::Odd => self.sensitivity,
             Check::Fails => Sensitivity::None,
         }

@@ -12,6 +12,7 @@ use super::pattern::Patterns;
 use super::schema::Schema;
 use super::sensitivity::{Resource, Sensitivity, by_default_patterns};
 use super::source::Node;
+use super::work::Work;
 use crate::command::Usage;
 use crate::limits::TAINT_LABELS_MAX;
 use crate::taint::{TaintLabel, TaintSource};
@@ -108,7 +109,13 @@ impl Tool {
     /// How sensitive what a call with these arguments touches is: the highest of the tool's and its resources' labels, and of
     /// the default patterns when the bundle switches them on.
     pub fn sensitivity(&self, args: &Object) -> Sensitivity {
-        let labelled = self.resources.iter().map(|resource| resource.touched(args)).fold(self.sensitivity, Ord::max);
+        self.sensitivity_within(args, &Work::default())
+    }
+
+    /// [`Tool::sensitivity`] with what is left to spend. What could not be looked for counts as if it were there.
+    pub fn sensitivity_within(&self, args: &Object, work: &Work) -> Sensitivity {
+        let labelled =
+            self.resources.iter().map(|resource| resource.touched(args, work)).fold(self.sensitivity, Ord::max);
         if self.sensitivity_defaults { labelled.max(by_default_patterns(args)) } else { labelled }
     }
 
@@ -139,9 +146,15 @@ impl Tool {
 
     /// Checks arguments against the declared inputs or schema; the first misfit in order of names is the error.
     pub fn check_arguments(&self, args: &Object) -> Result<(), ArgumentError> {
+        self.check_arguments_within(args, &Work::default())
+    }
+
+    /// [`Tool::check_arguments`] with what is left to spend. Where `work` is exhausted afterwards, a text did not fit its pattern
+    /// because it could not be looked for.
+    pub fn check_arguments_within(&self, args: &Object, work: &Work) -> Result<(), ArgumentError> {
         match &self.accepts {
             Accepts::Inputs(inputs) => inputs.check(args),
-            Accepts::Schema(schema) => schema.check(args),
+            Accepts::Schema(schema) => schema.check(args, work),
         }
     }
 

@@ -6,7 +6,7 @@ use assent_ledger::ids::Seq;
 use super::{Role, Usage};
 use crate::admit;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::limits::{INPUTS_BYTES_MAX, OBLIGATIONS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{OBLIGATIONS_MAX, PAYLOAD_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::taint::{TaintLabel, read_labels, write_labels};
 
@@ -188,7 +188,7 @@ impl Complete {
         admit::content_type(&self.content_type)?;
         admit::labels(&self.taint)?;
         let longest = self.output.len().max(self.redacted.as_ref().map_or(0, Vec::len));
-        if longest > INPUTS_BYTES_MAX {
+        if longest > PAYLOAD_BYTES_MAX {
             return Err(Refusal::Malformed { field: "output", expected: "at most 1 MiB; hand more over by reference" });
         }
         if self.fulfilled.len() > OBLIGATIONS_MAX {
@@ -224,9 +224,9 @@ impl Complete {
             status: read_status(r)?,
             duration_ms: r.u64("the duration")?,
             content_type: r.text("the content type", TEXT_BYTES_MAX)?,
-            output: r.bytes("the output", INPUTS_BYTES_MAX)?.to_vec(),
+            output: r.bytes("the output", PAYLOAD_BYTES_MAX)?.to_vec(),
             redacted: r.option("the redacted output", |r| {
-                r.bytes("the redacted output", INPUTS_BYTES_MAX).map(<[u8]>::to_vec)
+                r.bytes("the redacted output", PAYLOAD_BYTES_MAX).map(<[u8]>::to_vec)
             })?,
             taint: read_labels(r)?,
             fulfilled: read_fulfilled(r)?,

@@ -12,6 +12,7 @@ mod obligations;
 mod orchestration;
 mod policy;
 mod record;
+mod rego;
 mod run_mode;
 mod steps;
 pub(super) mod taint;
@@ -21,7 +22,7 @@ use assent_ledger::hash::Hash;
 
 use super::{Context, approvals, grants, run_commands, runs};
 use crate::accumulator::{self, Scope};
-use crate::bundle::{Adjustment, Behaviour, CompiledBundle, Granted, Limits, Outcome, Tool};
+use crate::bundle::{Adjustment, Behaviour, CompiledBundle, Granted, Limits, Outcome, Tool, Work};
 use crate::charge::Shares;
 use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId, Signals};
 use crate::event::{Effects, Event, ModeTrigger, OrchestrationAdjusted, RunModeChanged, ShadowVote};
@@ -85,6 +86,8 @@ struct Called<'a> {
     limits: Limits,
     adjustment: &'a Adjustment,
     reported: Signals,
+    /// What the decision may still spend on what the policy's author can make long.
+    work: &'a Work,
 }
 
 /// What is to run in a call's place.

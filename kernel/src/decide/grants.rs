@@ -13,7 +13,7 @@ use super::Context;
 use super::conduct::{Conduct, Place};
 use super::evaluate::{Asked, identity, taint};
 use super::{killed, run_commands, runs};
-use crate::bundle::{Behaviour, CapabilityView, CompiledBundle, Constraints, Happening, Sensitivity, What};
+use crate::bundle::{Behaviour, CapabilityView, CompiledBundle, Constraints, Happening, Sensitivity, What, Work};
 use crate::command::{Agent, Command, Evaluate, GrantCommand, GrantTerms, Role};
 use crate::event::{
     CONSTRAINTS_ROLE, CapabilityDelegated, CapabilityExpired, CapabilityGranted, CapabilityRevoked, Event, EventBody,
@@ -188,7 +188,7 @@ fn allowed_to_ask<S: StateRead>(
         _ => return Err(ReasonCode::NoActiveBundle),
     };
     let bundle = ctx.state.bundle(&hash).ok_or(ReasonCode::PolicyError)?;
-    if !terms.constraints.is_empty() && Constraints::read_json(&terms.constraints).is_err() {
+    if !terms.constraints.is_empty() && Constraints::read_json(&terms.constraints, &Work::default()).is_err() {
         return Err(ReasonCode::ArgumentsInvalid);
     }
     if asker.run.taint.is_untrusted() && is_risky(&bundle, terms) {

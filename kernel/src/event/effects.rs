@@ -51,6 +51,8 @@ pub struct Effects {
     pub parent: Option<String>,
     /// Keys of the rate buckets that one call is taken from.
     pub rates: Vec<String>,
+    /// Units of work that Rego took, of the tenant's bucket for it.
+    pub rego_units: u64,
     /// `SHA-256(salt ‖ request hash)` of what is to run in the call's place; its bytes are the payload `replacement`.
     pub replacement: Option<Hash>,
     /// Hash of the declaration of the tool that is to run in the call's place, when it is another one.
@@ -150,6 +152,7 @@ impl Effects {
         }
         value = with_opt(value, "cooperative", self.cooperative.then_some(true));
         value = with_opt(value, "depth", (self.depth > 0).then_some(self.depth));
+        value = with_opt(value, "rego_units", (self.rego_units > 0).then(|| Value::decimal(self.rego_units)));
         value = with_opt(value, "token_expires", self.token_expires.map(|time| Value::decimal(time.0)));
         value = with_list(value, "chain", &self.chain, |subject| Value::str(&**subject));
         value = with_list(value, "constraints", &self.constraints, pair_value);
@@ -191,6 +194,9 @@ impl Effects {
             output_labels: labels(&mut fields, "output_labels")?,
             parent: fields.text_opt("parent")?,
             rates: texts(&mut fields, "rates", BUDGETS_PER_CALL_MAX)?,
+            rego_units: fields
+                .read_opt("rego_units", "a positive number as text", |v| v.as_decimal().filter(|n| *n > 0))?
+                .unwrap_or(0),
             replacement: fields.hash_opt("replacement")?,
             replacement_schema: fields.hash_opt("replacement_schema")?,
             replacement_tool: fields.text_opt("replacement_tool")?,

@@ -326,6 +326,7 @@ fn effects() -> Effects {
         output_labels: vec![label.clone()],
         parent: Some("d-0".into()),
         rates: vec!["r-1".into()],
+        rego_units: 12,
         replacement: Some(Hash([8; 32])),
         replacement_schema: Some(Hash([8; 32])),
         replacement_tool: Some("t2".into()),
@@ -412,7 +413,7 @@ fn the_effects_json_is_frozen() {
     assert_eq!(
         text,
         format!(
-            r#"{{"adjusted":"o-1","approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"replacement":"{eight}","replacement_schema":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
+            r#"{{"adjusted":"o-1","approval":"a-1","approved_by":"a-2","audience":"gw","baseline":"{seven}","chain":["s2"],"constraints":[{{"name":"max_amount","value":"5"}}],"cooperative":true,"counts":["calls","denied"],"depth":3,"effect_key":"k","latches":[{{"rule":"b-1","step":1}},{{"rule":"b-2","step":0}}],"lease":"l","mode":"restricted","obligations":[{{"params":[{{"name":"fields","value":"email"}}],"required":true,"type":"redact"}}],"output_labels":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"parent":"d-0","rates":["r-1"],"rego_units":"12","replacement":"{eight}","replacement_schema":"{eight}","replacement_tool":"t2","replaces":"d-9","reserved":[{{"amount":"18446744073709551615","budget":"b"}}],"runtime":"{nine}","shadow":[{{"rule":"x","verdict":"escalate"}}],"span_id":"sp","taint":[{{"confidence_milli":900,"from":"d-1","origin":"example.com","source":"web"}}],"token_expires":"5"}}"#
         )
     );
 }

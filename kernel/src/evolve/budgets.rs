@@ -48,8 +48,8 @@ fn known(state: &impl StateWrite, key: &StateKey) -> Option<BudgetRecord> {
     }
 }
 
-/// Takes one call from a rate's bucket; in observe mode there may be less in it than that.
-pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, now: Time) {
+/// Takes calls from a rate's bucket; in observe mode there may be less in it than that.
+pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, now: Time, calls: u64) {
     let Some(terms) = RateTerms::of_key(rate) else { return };
     let key = StateKey::Rate(tenant.clone(), rate.to_owned());
     let known = match state.get(&key).as_deref() {
@@ -60,5 +60,5 @@ pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, n
         super::scoped::watch(state, now, key.clone());
     }
     let credit = terms.credit(known.as_ref(), now);
-    state.put(key, Record::Rate(RateRecord { credit: credit.saturating_sub(terms.call()), at: now }));
+    state.put(key, Record::Rate(RateRecord { credit: credit.saturating_sub(terms.of_calls(calls)), at: now }));
 }

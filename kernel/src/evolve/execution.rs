@@ -3,6 +3,7 @@
 use assent_ledger::ids::{TenantId, Time};
 
 use super::{EntryFacts, budgets, grants};
+use crate::charge::rego_rate_key;
 use crate::command::Completion;
 use crate::decide::digest_of_effect;
 use crate::event::{Event, PolicyDecision, TokenExpired, ToolRequest, ToolResponse};
@@ -16,7 +17,10 @@ use crate::verdict::Verdict;
 /// Takes what a decision sets aside into the state.
 pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
     let (tenant, effects) = (&event.tenant, &body.effects);
-    effects.rates.iter().for_each(|rate| budgets::take(state, tenant, rate, at.time));
+    effects.rates.iter().for_each(|rate| budgets::take(state, tenant, rate, at.time, 1));
+    if effects.rego_units > 0 {
+        budgets::take(state, tenant, &rego_rate_key(), at.time, effects.rego_units);
+    }
     let (Some(expires), Some(run_id), Some(subject)) = (effects.token_expires, &event.run_id, &body.subject) else {
         return;
     };

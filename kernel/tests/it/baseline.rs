@@ -1,7 +1,7 @@
 //! An operator's baseline: what it cannot have, and that it is asked about tools that only the tenant declares.
 
 use crate::support::{World, operator};
-use assent_kernel::bundle::{Call, Situation, compile};
+use assent_kernel::bundle::{Call, Situation, Work, compile};
 use assent_kernel::command::{CommandBody, OfferedSource};
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode::*;
@@ -73,7 +73,7 @@ fn an_undeclared_tool_pays_for_the_baselines_patterns() {
     let baseline = compile(format!("name: b\nversion: '1'\n{tools}\ncontract: {contract}\n").as_bytes()).unwrap();
     let says = |bytes: usize| {
         let args = value::parse_object(format!(r#"{{"s":"{}"}}"#, "a".repeat(bytes)).as_bytes()).unwrap();
-        baseline.evaluate_undeclared("t", "s", &args, &Situation::default()).codes
+        baseline.evaluate_undeclared("t", ("s", &args), &Situation::default(), &Work::default()).codes
     };
     assert_eq!(says(9), [AllowedRulesPassed]);
     assert_eq!(says(assent_kernel::bundle::limits::PATTERN_INPUT_BYTES_MAX), [PolicyBudget]);

@@ -10,18 +10,18 @@ use assent_kernel::value;
 use assent_kernel::verdict::Verdict;
 use assent_ledger::entry::Entry;
 
-const HEAD: &str = "\
+pub const HEAD: &str = "\
 name: n
 version: '1'
 tools: [{name: t, class: c, action: a, schema: {type: object, additionalProperties: true}}]
 principals: [{subject: agent-1, capabilities: [{class: c, actions: [a]}]}]
 ";
 
-fn bundle(sections: &str) -> CompiledBundle {
+pub fn bundle(sections: &str) -> CompiledBundle {
     compile(format!("{HEAD}{sections}\n").as_bytes()).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
-fn ask(bundle: &CompiledBundle, args: &str) -> Outcome {
+pub fn ask(bundle: &CompiledBundle, args: &str) -> Outcome {
     let args = value::parse_object(args.as_bytes()).unwrap();
     bundle.evaluate(&Call { subject: "agent-1", tool: bundle.tool("t").unwrap(), args: &args })
 }
@@ -36,13 +36,13 @@ fn patterns_look_through_so_many_bytes_and_no_more() {
     };
     let text = |bytes: usize| format!(r#"{{"s":"{}"}}"#, "a".repeat(bytes));
     let most = limits::PATTERN_INPUT_BYTES_MAX;
-    assert_eq!(ask(&rules(10), &text(most)).verdict, Verdict::Allow);
+    assert_eq!(ask(&rules(3), &text(most)).verdict, Verdict::Allow);
     assert_eq!(ask(&rules(2_000), &text(100)).verdict, Verdict::Allow);
-    let spent = ask(&rules(20), &text(most));
+    let spent = ask(&rules(4), &text(most));
     assert_eq!((spent.verdict, &spent.codes[..]), (Verdict::Deny, &[PolicyBudget][..]));
     let contract = format!(
         "contract: [{{id: k, tools: [t], soft: true, threshold: 0, require: [{}]}}]",
-        vec!["{argument: s, op: matches, value: 'b$'}"; 20].join(", ")
+        ["{argument: s, op: matches, value: 'b$'}"; 4].join(", ")
     );
     assert_eq!(ask(&bundle(&contract), &text(most)).codes, [PolicyBudget]);
     assert_eq!(ask(&bundle(&contract), &text(9)).verdict, Verdict::Allow);
@@ -53,7 +53,7 @@ fn conditions_pay_for_what_they_copy_and_walk() {
     let condition =
         |text: &str| bundle(&format!("rules: [{{id: r, match: {{}}, decision: allow, condition: \"{text}\"}}]"));
     let long = "a".repeat(60_000);
-    let numbers = (0..2_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let numbers = (0..1_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     let args = format!(r#"{{"s":"{long}","a":[{numbers}],"b":[{numbers}]}}"#);
     // Each round copies the text, counts its characters, or looks for a pattern in it.
     for dear in [
@@ -76,8 +76,12 @@ fn conditions_pay_for_what_they_copy_and_walk() {
 
 /// What the only call of a world comes to.
 fn decide(sections: &str, inputs: &str) -> PolicyDecision {
+    decide_under(&format!("{HEAD}{sections}\n"), inputs)
+}
+
+/// What the only call of a world with this bundle comes to.
+pub fn decide_under(source: &str, inputs: &str) -> PolicyDecision {
     let mut world = World::ready(3);
-    let source = format!("{HEAD}{sections}\n");
     let offered = OfferedSource { tenant: tenant("acme"), source: source.as_bytes().to_vec() };
     world.must(admin("acme"), CommandBody::OfferBundle(offered));
     let (of, bundle_hash) = (tenant("acme"), bundle_hash(source.as_bytes()));

@@ -162,7 +162,11 @@ fn a_capability_has_a_rate_of_its_own() {
         assert!(assent_kernel::bundle::compile(none.as_bytes()).is_err());
     }
     assert!(
-        assent_kernel::bundle::Constraints::read_json(br#"{"maxCallsPerMinute":2}"#).is_err(),
+        assent_kernel::bundle::Constraints::read_json(
+            br#"{"maxCallsPerMinute":2}"#,
+            &assent_kernel::bundle::Work::default()
+        )
+        .is_err(),
         "a lease has its own"
     );
 }

@@ -1,7 +1,7 @@
 //! Tools and principals: schemas, labels, sensitivity, pins, leases, owners and roles.
 
 use assent_kernel::bundle::{
-    ArgumentError, Call, CompiledBundle, Constraints, LeaseTerms, NoFacts, Sensitivity, Situation, Tool, compile,
+    ArgumentError, Call, CompiledBundle, Constraints, LeaseTerms, NoFacts, Sensitivity, Situation, Tool, Work, compile,
 };
 use assent_kernel::command::Usage;
 use assent_kernel::reason::ReasonCode::*;
@@ -233,7 +233,11 @@ fn a_capability_stands_or_needs_a_lease() {
         let args = args(text);
         let call = Call { subject, tool, args: &args };
         assert_eq!(bundle.evaluate_with(&call, &NoFacts).codes[0], codes, "{subject} {text}");
-        assert_eq!(bundle.covering(&call).ok().map(|view| view.id()).as_deref(), id, "{subject} {text}");
+        assert_eq!(
+            bundle.covering(&call, &Work::default()).ok().map(|view| view.id()).as_deref(),
+            id,
+            "{subject} {text}"
+        );
         if codes == LeaseRequired {
             assert_eq!(bundle.evaluate_with(&call, &leased).codes[0], AllowedRulesPassed);
         }
@@ -262,18 +266,20 @@ fn a_capability_stands_or_needs_a_lease() {
 
 #[test]
 fn a_leases_own_constraints_are_read_from_json() {
+    let work = Work::default();
     let constraints = Constraints::read_json(
         br#"{"hosts":["a.example"],"paths":"/srv","arguments":[{"argument":"n","op":"<","value":5},{"argument":"s","op":"in","value":["true","5"]}]}"#,
+        &work,
     )
     .unwrap();
     let good = r#"{"url":"https://a.example/x","path":"/srv/x","n":4.9,"s":"5"}"#;
-    assert!(constraints.hold(&args(good)));
+    assert!(constraints.hold(&args(good), &work));
     for (from, to) in
         [("a.example", "b.example"), ("/srv/x", "/srv/../x"), ("4.9", "5"), ("\"5\"", "5"), ("\"n\"", "\"m\"")]
     {
-        assert!(!constraints.hold(&args(&good.replace(from, to))), "{from} {to}");
+        assert!(!constraints.hold(&args(&good.replace(from, to)), &work), "{from} {to}");
     }
-    assert!(Constraints::read_json(b"{}").unwrap().hold(&args("{}")), "no constraint restricts nothing");
+    assert!(Constraints::read_json(b"{}", &work).unwrap().hold(&args("{}"), &work), "no constraint restricts nothing");
     for odd in [
         "",
         "[]",
@@ -282,6 +288,6 @@ fn a_leases_own_constraints_are_read_from_json() {
         "{\"arguments\":[{\"argument\":\"n\",\"op\":\"<\"}]}",
         "{\"hosts\":[\"a\"],\"hosts\":[\"b\"]}",
     ] {
-        assert!(Constraints::read_json(odd.as_bytes()).is_err(), "{odd}");
+        assert!(Constraints::read_json(odd.as_bytes(), &work).is_err(), "{odd}");
     }
 }

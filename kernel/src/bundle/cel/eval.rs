@@ -1,6 +1,5 @@
 //! Evaluation of conditions: every step is counted, every surprise is an error.
 
-use core::cell::Cell;
 use core::cmp::Ordering;
 use std::borrow::Cow;
 
@@ -8,13 +7,12 @@ use super::{Arithmetic, Compare, Expr, Kind, Name, Quantifier, TEXT_BYTES_MAX, T
 use crate::bundle::evaluate::Call;
 use crate::bundle::facts::Situation;
 use crate::bundle::limits::PATTERN_INPUT_BYTES_MAX;
+use crate::bundle::work::Work;
 use crate::reason::ReasonCode;
 use crate::value::{Number, Object, Value};
 
 /// Bytes of a text that count as one step.
 const BYTES_PER_STEP: usize = 256;
-/// Bytes of a text that count as one step when a pattern is looked for in it.
-const PATTERN_BYTES_PER_STEP: usize = 16;
 
 /// A value while a condition is evaluated.
 #[derive(Debug, Clone)]
@@ -33,15 +31,15 @@ enum Val<'a> {
 type Answer<T> = Result<T, ReasonCode>;
 
 /// Whether the condition holds.
-pub(super) fn holds(root: &Expr, call: &Call<'_>, situation: &Situation<'_>, steps: &Cell<u32>) -> Answer<bool> {
-    let mut evaluation = Evaluation { call, situation, steps, bound: Vec::new() };
+pub(super) fn holds(root: &Expr, call: &Call<'_>, situation: &Situation<'_>, work: &Work) -> Answer<bool> {
+    let mut evaluation = Evaluation { call, situation, work, bound: Vec::new() };
     evaluation.boolean(root)
 }
 
 struct Evaluation<'a> {
     call: &'a Call<'a>,
     situation: &'a Situation<'a>,
-    steps: &'a Cell<u32>,
+    work: &'a Work,
     bound: Vec<Val<'a>>,
 }
 
@@ -50,14 +48,14 @@ const ODD: ReasonCode = ReasonCode::PolicyError;
 
 impl<'a> Evaluation<'a> {
     fn spend(&self, steps: usize) -> Answer<()> {
-        let left = u32::try_from(steps).ok().and_then(|steps| self.steps.get().checked_sub(steps));
+        let left = u32::try_from(steps).ok().and_then(|steps| self.work.steps.get().checked_sub(steps));
         match left {
             Some(left) => {
-                self.steps.set(left);
+                self.work.steps.set(left);
                 Ok(())
             }
             None => {
-                self.steps.set(0);
+                self.work.steps.set(0);
                 Err(ReasonCode::PolicyBudget)
             }
         }
@@ -148,13 +146,12 @@ impl<'a> Evaluation<'a> {
                     TextTest::Contains => text.contains(&*part),
                 })
             }
-            Kind::Matches(text, regex) => {
+            Kind::Matches(text, pattern) => {
                 let text = self.text(text)?;
                 if text.len() > PATTERN_INPUT_BYTES_MAX {
                     return Err(ODD);
                 }
-                self.spend(text.len() / PATTERN_BYTES_PER_STEP)?;
-                Val::Bool(regex.is_match(&text))
+                Val::Bool(pattern.finds(&text, self.work).ok_or(ReasonCode::PolicyBudget)?)
             }
             Kind::Quantified(quantifier, list, body) => Val::Bool(self.quantified(*quantifier, list, body)?),
         })

@@ -9,16 +9,13 @@ mod eval;
 mod lex;
 mod parse;
 
-use core::cell::Cell;
-
-use regex::Regex;
-
 use super::error::{BundleErrorKind, Diagnostics};
 use super::evaluate::Call;
 use super::facts::Situation;
 use super::fields::text;
-use super::pattern::Patterns;
+use super::pattern::{Pattern, Patterns};
 use super::source::Node;
+use super::work::Work;
 use crate::reason::ReasonCode;
 use crate::value::Number;
 
@@ -28,8 +25,8 @@ const CONDITION_BYTES_MAX: usize = 4_096;
 const NODES_MAX: u32 = 256;
 /// Deepest nesting of one condition.
 const DEPTH_MAX: u32 = 32;
-/// Most steps that all conditions of one evaluation take together.
-pub(super) const STEPS_MAX: u32 = 50_000;
+/// Most steps that all conditions of one decision take together.
+pub(super) const STEPS_MAX: u32 = 10_000;
 /// Most bytes of a text that a condition puts together.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
@@ -125,7 +122,7 @@ enum Kind {
     Size(Box<Expr>),
     LowerAscii(Box<Expr>),
     TextTest(TextTest, Box<Expr>, Box<Expr>),
-    Matches(Box<Expr>, Regex),
+    Matches(Box<Expr>, Pattern),
     Quantified(Quantifier, Box<Expr>, Box<Expr>),
 }
 
@@ -167,12 +164,7 @@ impl Cel {
     /// # Errors
     /// `POLICY_ERROR` when it cannot be evaluated: a missing argument, a wrong type, a number that cannot be held exactly.
     /// `POLICY_BUDGET` when the steps that are left do not suffice.
-    pub(super) fn holds(
-        &self,
-        call: &Call<'_>,
-        situation: &Situation<'_>,
-        steps: &Cell<u32>,
-    ) -> Result<bool, ReasonCode> {
-        eval::holds(&self.root, call, situation, steps)
+    pub(super) fn holds(&self, call: &Call<'_>, situation: &Situation<'_>, work: &Work) -> Result<bool, ReasonCode> {
+        eval::holds(&self.root, call, situation, work)
     }
 }

@@ -218,9 +218,10 @@ impl Parser<'_> {
                 let at = self.at();
                 let Token::Text(pattern) = self.peek().clone() else { return Err(self.unexpected("a quoted pattern")) };
                 self.next += 1;
-                let hint = "look-around and back-references do not exist in linear time";
-                let regex = self.patterns.compile_text(&pattern).map_err(|message| Fault::new(at, message, hint))?;
-                Kind::Matches(on, regex)
+                let fault = |(message, hint): (String, Option<&'static str>)| {
+                    Fault::new(at, message, hint.unwrap_or("use fewer and shorter patterns"))
+                };
+                Kind::Matches(on, self.patterns.compile_text(&pattern).map_err(fault)?)
             }
             "all" => self.quantified(Quantifier::All, on)?,
             "exists" => self.quantified(Quantifier::Exists, on)?,

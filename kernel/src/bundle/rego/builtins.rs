@@ -6,9 +6,7 @@ use regorus::rvm::Program;
 use regorus::{LimitError, Value as Rego};
 
 use super::convert;
-use super::limits::{
-    BYTES_PER_NODE, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, RANGE_MAX, REGEX_UNITS, TEXT_BYTES_MAX,
-};
+use super::limits::{RANGE_MAX, TEXT_BYTES_MAX};
 use crate::value;
 
 /// Pure functions whose work grows with their arguments and results only. Sorted.
@@ -100,7 +98,6 @@ pub(super) fn bind(program: &mut Program) -> BTreeSet<String> {
             "trim_left" => slot.0 = |_, _, args, _| trim(args, true, false).map_err(Into::into),
             "trim_right" => slot.0 = |_, _, args, _| trim(args, false, true).map_err(Into::into),
             "numbers.range" => slot.0 = |_, _, args, _| range(args).map_err(Into::into),
-            "regex.match" => slot.0 = |_, _, args, _| regex_match(args).map_err(Into::into),
             "to_number" => slot.0 = |_, _, args, _| Ok(to_number(args)),
             "json.unmarshal" => slot.0 = |_, _, args, _| Ok(unmarshal(args)),
             name if ALLOWED.binary_search(&name).is_ok() => {}
@@ -110,16 +107,6 @@ pub(super) fn bind(program: &mut Program) -> BTreeSet<String> {
         }
     }
     refused
-}
-
-/// Units that a call costs beyond the size of its arguments and result.
-pub(super) fn surcharge(name: &str, args: &[&Rego]) -> u64 {
-    match (name, args) {
-        ("regex.match", [Rego::String(pattern), ..]) => {
-            REGEX_UNITS.saturating_add(u64::try_from(pattern.len()).unwrap_or(u64::MAX) / BYTES_PER_NODE)
-        }
-        _ => 0,
-    }
 }
 
 /// What a built-in of ours gives: a failure that is not a limit is `undefined`, as in OPA.
@@ -232,23 +219,6 @@ fn range(args: &[Rego]) -> Answer {
     Ok(Rego::from(items))
 }
 
-/// A linear-time engine without a cache: the same work at every replica, whatever was matched before.
-fn regex_match(args: &[Rego]) -> Answer {
-    let [Rego::String(pattern), Rego::String(text)] = args else { return Ok(Rego::Undefined) };
-    if pattern.len() > PATTERN_BYTES_MAX {
-        return Err(exceeded(PATTERN_BYTES_MAX));
-    }
-    let regex = regex::RegexBuilder::new(pattern)
-        .size_limit(PATTERN_COMPILED_BYTES_MAX)
-        .dfa_size_limit(PATTERN_COMPILED_BYTES_MAX)
-        .build();
-    match regex {
-        Ok(regex) => Ok(Rego::from(regex.is_match(text))),
-        Err(regex::Error::CompiledTooBig(limit)) => Err(LimitError::RegexSizeLimitExceeded { limit }),
-        Err(_) => Ok(Rego::Undefined),
-    }
-}
-
 fn to_number(args: &[Rego]) -> Rego {
     match args {
         [Rego::Null | Rego::Bool(false)] => Rego::from(0u64),
@@ -294,7 +264,6 @@ mod tests {
         assert!(sprintf(&[text("%s%s"), Rego::from(vec![long.clone(), long])]).is_err());
         assert!(range(&[Rego::from(0u64), Rego::from(u64::from(u32::MAX))]).is_err());
         assert!(trim(&[text("abc"), text(&"c".repeat(65))], true, true).is_err());
-        assert!(regex_match(&[text(r"(\w{500}){500}"), text("a")]).is_err());
     }
 
     #[test]
@@ -308,8 +277,6 @@ mod tests {
         assert_eq!(trim(&[text("..a"), text(".")], false, true).unwrap(), text("..a"));
         let down: Vec<Rego> = [3u64, 2, 1].map(Rego::from).into();
         assert_eq!(range(&[Rego::from(3u64), Rego::from(1u64)]).unwrap(), Rego::from(down));
-        assert_eq!(regex_match(&[text("^a+$"), text("aaa")]).unwrap(), Rego::Bool(true));
-        assert_eq!(regex_match(&[text("("), text("aaa")]).unwrap(), Rego::Undefined);
         assert_eq!(to_number(&[text("12.5")]), Rego::from(12.5));
         assert_eq!(to_number(&[text("1e999999999")]), Rego::Undefined);
         assert_eq!(unmarshal(&[text("[1e999999999]")]), Rego::Undefined);

@@ -9,8 +9,11 @@ use regorus::Value as Rego;
 use regorus::rvm::Program;
 use regorus::rvm::instructions::{Instruction, LiteralOrRegister};
 
-use super::builtins;
-use super::limits::{BYTES_PER_NODE, INTEGER_BITS_MAX, NODES_PER_UNIT, VALUE_DEPTH_MAX};
+use super::limits::{
+    BYTES_PER_NODE, INTEGER_BITS_MAX, NODES_PER_UNIT, PATTERN_CLASS_UNITS, PATTERN_COMPILED_UNITS,
+    PATTERN_UNITS_PER_UNIT, VALUE_DEPTH_MAX,
+};
+use super::meter::Stops;
 
 /// The budget is spent, or a value is nested too deep or has too many digits.
 #[derive(Debug)]
@@ -24,12 +27,16 @@ pub(super) struct Fuel {
     /// Nodes of all values that this evaluation built or was given: no value can be much larger.
     held: u64,
     yields: u64,
+    /// Units that were charged here, and instructions that were run as far as the stops tell.
+    spent: u64,
+    /// Units of looking for patterns that do not make up a unit yet.
+    pattern_units: u64,
 }
 
 impl Fuel {
     /// A meter for `budget` units, over an input and data of `held` nodes.
     pub(super) const fn new(budget: u64, held: u64) -> Fuel {
-        Fuel { left: budget, held, yields: 0 }
+        Fuel { left: budget, held, yields: 0, spent: 0, pattern_units: 0 }
     }
 
     /// How many instructions the machine may run in all, if nothing more is charged.
@@ -37,9 +44,42 @@ impl Fuel {
         usize::try_from(self.left).unwrap_or(usize::MAX)
     }
 
+    /// What the evaluation has taken so far: what was charged, and the instructions. Of these the machine itself does not tell, so
+    /// that it is what lies behind the stops that were made; a loop counts as if all of its rounds ran.
+    pub(super) const fn spent(&self) -> u64 {
+        self.spent
+    }
+
     fn spend(&mut self, units: u64) -> Result<(), Exhausted> {
+        self.spent = self.spent.saturating_add(units);
         self.left = self.left.checked_sub(units).ok_or(Exhausted)?;
         Ok(())
+    }
+
+    /// Pays for what the evaluation is told about the call, which is copied before it begins.
+    pub(super) fn told(&mut self, nodes: u64) -> Result<(), Exhausted> {
+        self.spend(nodes / TOLD_NODES_PER_UNIT)
+    }
+
+    /// Counts a stop and the instructions behind it. The machine counts these itself against what is left.
+    pub(super) fn stopped(&mut self, stops: &Stops, pc: usize) {
+        self.spent = self.spent.saturating_add(1).saturating_add(stops.plain(pc));
+    }
+
+    /// Pays for compiling a pattern that the policy does not write out.
+    pub(super) fn compile_pattern(&mut self, source: &str) -> Result<(), Exhausted> {
+        // Each class of characters may stand for some hundred ranges.
+        let classes = source.bytes().filter(|byte| matches!(byte, b'\\' | b'[')).count();
+        let classes = u64::try_from(classes).unwrap_or(u64::MAX);
+        self.spend(PATTERN_COMPILED_UNITS.saturating_add(classes.saturating_mul(PATTERN_CLASS_UNITS)))
+    }
+
+    /// Pays for looking for a pattern.
+    pub(super) fn match_pattern(&mut self, units: usize) -> Result<(), Exhausted> {
+        self.pattern_units = self.pattern_units.saturating_add(u64::try_from(units).unwrap_or(u64::MAX));
+        let whole = self.pattern_units / PATTERN_UNITS_PER_UNIT;
+        self.pattern_units %= PATTERN_UNITS_PER_UNIT;
+        self.spend(whole)
     }
 
     /// Pays for reading the result once more.
@@ -87,6 +127,7 @@ impl Fuel {
     pub(super) fn pay(
         &mut self,
         program: &Program,
+        stops: &Stops,
         instruction: &Instruction,
         registers: &[Rego],
     ) -> Result<(), Exhausted> {
@@ -132,7 +173,7 @@ impl Fuel {
             }
             // A rule's results may be compared with one another when its definitions are done.
             I::RuleInit { .. } => self.spend(self.held / 256),
-            _ => self.pay_by_table(program, instruction, &register),
+            _ => self.pay_by_table(program, stops, instruction, &register),
         }
     }
 
@@ -140,6 +181,7 @@ impl Fuel {
     fn pay_by_table<'v>(
         &mut self,
         program: &Program,
+        stops: &Stops,
         instruction: &Instruction,
         register: &impl Fn(u8) -> &'v Rego,
     ) -> Result<(), Exhausted> {
@@ -170,20 +212,22 @@ impl Fuel {
             }
             Instruction::LoopStart { params_index } => {
                 let params = tables.loop_params.get(usize::from(params_index)).ok_or(Exhausted)?;
+                let rounds = length(register(params.collection));
+                self.spent = self.spent.saturating_add(rounds.saturating_mul(stops.round(params_index)));
                 self.grow(register(params.collection))
             }
             Instruction::BuiltinCall { params_index } => {
                 let params = tables.builtin_call_params.get(usize::from(params_index)).ok_or(Exhausted)?;
-                let info = program.builtin_info_table.get(usize::from(params.builtin_index)).ok_or(Exhausted)?;
                 let args = params.args.iter().take(usize::from(params.num_args));
-                let args: Vec<&Rego> = args.map(|arg| register(*arg)).collect();
-                self.spend(builtins::surcharge(&info.name, &args))?;
-                args.into_iter().try_for_each(|arg| self.build(arg))
+                args.map(|arg| register(*arg)).try_for_each(|arg| self.build(arg))
             }
             _ => Ok(()),
         }
     }
 }
+
+/// One unit pays for copying this many nodes into what an evaluation is told.
+const TOLD_NODES_PER_UNIT: u64 = 2;
 
 fn length(value: &Rego) -> u64 {
     let length = match value {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regorus::Value as Rego;
 
 use super::convert;
-use crate::value::Object;
+use crate::value::{Object, Value};
 
 /// The input document, see `docs/schemas/rego-input.json`. Everything in it is committed or comes from the bundle.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,38 @@ fn texts(items: &[&str]) -> Rego {
 fn optional(text: Option<&str>) -> Rego {
     text.map_or(Rego::Null, Rego::from)
 }
+
+/// How many nodes the document has, counted before it is made: its values, and its texts by their length.
+pub(super) fn nodes(input: &RegoInput<'_>) -> u64 {
+    /// Everything besides arguments and lists.
+    const FIXED_NODES: u64 = 40;
+    let texts = |items: &[&str]| items.iter().map(|text| text_nodes(text)).fold(0, u64::saturating_add);
+    let lists = texts(input.chain).saturating_add(texts(input.taint)).saturating_add(texts(input.labels));
+    members_nodes(input.args).saturating_add(lists).saturating_add(FIXED_NODES)
+}
+
+fn text_nodes(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX) / TOLD_BYTES_PER_NODE + 1
+}
+
+fn members_nodes(object: &Object) -> u64 {
+    let member = |(name, value): (&str, &Value)| text_nodes(name).saturating_add(value_nodes(value));
+    object.iter().map(member).fold(1, u64::saturating_add)
+}
+
+fn value_nodes(value: &Value) -> u64 {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        // Each number is written and read again, so that none loses digits.
+        Value::Number(_) => 2,
+        Value::String(text) => text_nodes(text),
+        Value::Array(items) => items.iter().map(value_nodes).fold(1, u64::saturating_add),
+        Value::Object(object) => members_nodes(object),
+    }
+}
+
+/// One node stands for this many bytes of a text that is copied.
+const TOLD_BYTES_PER_NODE: u64 = 64;
 
 /// The document; `None` when a number in the arguments would lose digits.
 pub(super) fn document(input: &RegoInput<'_>) -> Option<Rego> {

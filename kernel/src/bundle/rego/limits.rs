@@ -18,26 +18,26 @@ pub const COLUMNS_MAX: usize = 1_024;
 pub const ERRORS_MAX: usize = 64;
 /// Most bytes of an entry point's path.
 pub const ENTRYPOINT_BYTES_MAX: usize = 256;
-/// Units of work that one evaluation may spend unless the caller says otherwise.
-pub const BUDGET_DEFAULT: u64 = 50_000;
+/// Units of work that all evaluations of one decision may spend.
+pub const BUDGET_DEFAULT: u64 = 10_000;
 /// The largest budget that is used, whatever the caller says.
 pub const BUDGET_MAX: u64 = 1_000_000;
 /// One unit of work pays for this many nodes of a value that is built, compared or handed to a built-in.
 pub const NODES_PER_UNIT: u64 = 8;
 /// One node stands for this many bytes of a text.
 pub const BYTES_PER_NODE: u64 = 8;
-/// Units that one regular expression costs before its length and its input.
-pub const REGEX_UNITS: u64 = 200;
+/// One unit of work pays for this many units of looking for a pattern, each of which is a byte of text where it has a table.
+pub const PATTERN_UNITS_PER_UNIT: u64 = 16;
+/// Units that compiling a pattern costs which the policy does not write out.
+pub const PATTERN_COMPILED_UNITS: u64 = 1_000;
+/// Units that each class of characters in it costs besides.
+pub const PATTERN_CLASS_UNITS: u64 = 1_000;
 /// Deepest nesting of a value that a policy builds.
 pub const VALUE_DEPTH_MAX: u32 = 64;
 /// Deepest chain of rules that call one another.
 pub const CALL_DEPTH_MAX: usize = 64;
 /// Most bytes of a text that a built-in returns.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
-/// Most bytes of a pattern.
-pub const PATTERN_BYTES_MAX: usize = 1_024;
-/// Most bytes of one compiled pattern, and of its lazily built automaton.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
 /// Most elements of a range.
 pub const RANGE_MAX: u64 = 1_000;
 /// Largest magnitude of an integer that arithmetic gives, as a power of two.

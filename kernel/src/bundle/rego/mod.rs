@@ -9,6 +9,7 @@ mod error;
 mod fuel;
 mod input;
 pub mod limits;
+mod matching;
 mod meter;
 mod run;
 mod scan;
@@ -38,6 +39,8 @@ pub const ENTRYPOINT: &str = "data.assent.decision";
 #[derive(Clone)]
 pub struct RegoPolicy {
     program: Arc<Program>,
+    stops: Arc<meter::Stops>,
+    patterns: Arc<matching::Written>,
     entry: Arc<str>,
     data: Rego,
     data_nodes: u64,
@@ -81,10 +84,12 @@ impl RegoPolicy {
             return Err(errors.into_sorted());
         }
         match program(entry, modules, &data) {
-            Ok(program) => {
+            Ok((program, stops, patterns)) => {
                 let data_nodes = fuel::size(&data, u64::MAX).unwrap_or(u64::MAX);
                 Ok(RegoPolicy {
                     program: Arc::new(program),
+                    stops: Arc::new(stops),
+                    patterns: Arc::new(patterns),
                     entry: entry.into(),
                     data,
                     data_nodes,
@@ -98,14 +103,23 @@ impl RegoPolicy {
     /// Votes on a call. `budget` is in units of work, at most [`BUDGET_MAX`] of which are used: one for each instruction
     /// of the machine, more for instructions over large values.
     pub fn eval(&self, input: &RegoInput<'_>, budget: u64) -> RegoVote {
-        let Some(document) = input::document(input) else { return RegoVote::Error };
-        let held = fuel::size(&document, u64::MAX).unwrap_or(u64::MAX).saturating_add(self.data_nodes);
-        let mut fuel = fuel::Fuel::new(budget.min(BUDGET_MAX), held);
-        match run::run(&self.program, &self.data, document, &self.entry, &mut fuel) {
+        self.eval_counted(input, budget).0
+    }
+
+    /// [`RegoPolicy::eval`], and how many units it took. These may be somewhat more than the budget: a loop counts with all of its rounds.
+    pub fn eval_counted(&self, input: &RegoInput<'_>, budget: u64) -> (RegoVote, u64) {
+        let told = input::nodes(input);
+        let mut fuel = fuel::Fuel::new(budget.min(BUDGET_MAX), told.saturating_add(self.data_nodes));
+        if fuel.told(told).is_err() {
+            return (RegoVote::BudgetExhausted, 0);
+        }
+        let Some(document) = input::document(input) else { return (RegoVote::Error, fuel.spent()) };
+        let vote = match run::run(self, document, &mut fuel) {
             run::End::Value(value) => vote::read(&value),
             run::End::Failed => RegoVote::Error,
             run::End::Exhausted => RegoVote::BudgetExhausted,
-        }
+        };
+        (vote, fuel.spent())
     }
 }
 
@@ -134,7 +148,11 @@ fn check_shape(entry: &str, modules: &[(&str, &str)], errors: &mut Collected) {
     }
 }
 
-fn program(entry: &str, modules: &[(&str, &str)], data: &Rego) -> Result<Program, RegoError> {
+fn program(
+    entry: &str,
+    modules: &[(&str, &str)],
+    data: &Rego,
+) -> Result<(Program, meter::Stops, matching::Written), RegoError> {
     let place = |text: String| RegoError::from_text(&text, modules.first().map_or("rego", |(file, _)| file));
     let mut engine = Engine::new();
     engine.add_data(data.clone()).map_err(|error| place(format!("{error:#}")))?;
@@ -156,7 +174,10 @@ fn program(entry: &str, modules: &[(&str, &str)], data: &Rego) -> Result<Program
         return Err(place(format!("the rule `{rule}` calls itself, at once or through others")));
     }
     program.check_rule_data_conflicts(data).map_err(|error| place(error.to_string()))?;
-    meter::instrument(program).ok_or_else(|| place("the policy is too long, split it or shorten it".to_owned()))
+    let patterns = matching::Written::compile(meter::written_patterns(&program));
+    let (program, stops) =
+        meter::instrument(program).ok_or_else(|| place("the policy is too long, split it or shorten it".to_owned()))?;
+    Ok((program, stops, patterns))
 }
 
 /// A reference whose rule is known only when it is evaluated would leave the counted loop of the machine.

@@ -9,7 +9,7 @@ use crate::bundle::fields::{Fields, list, literal, text, wrong_type};
 use crate::bundle::limits::{OBLIGATION_BYTES_MAX, OBLIGATION_PARAMS_MAX, OBLIGATIONS_MAX};
 use crate::bundle::obligation::{params_bytes, read_kind};
 use crate::bundle::source::{Node, NodeKind};
-use crate::bundle::{Call, CompiledBundle, Facts, Obligation, Replacement};
+use crate::bundle::{Call, CompiledBundle, Facts, Obligation, Replacement, Work};
 use crate::reason::ReasonCode;
 use crate::value::{Object, Value};
 use crate::verdict::Verdict;
@@ -89,9 +89,12 @@ fn read_data(node: &Node, files: Option<Object>, d: &mut Diagnostics) -> Option<
 }
 
 impl CompiledBundle {
-    /// The policy's vote on a call. Its budget is [`limits::BUDGET_DEFAULT`].
-    pub(in crate::bundle) fn rego_vote(&self, call: &Call<'_>, facts: &impl Facts) -> RegoVote {
+    /// The policy's vote on a call, with what is left to spend.
+    pub(in crate::bundle) fn rego_vote(&self, call: &Call<'_>, facts: &impl Facts, work: &Work) -> RegoVote {
         let Some(policy) = &self.rego else { return RegoVote::Absent };
+        if work.rego() == 0 {
+            return RegoVote::BudgetExhausted;
+        }
         let situation = facts.situation();
         let actions: Vec<&str> = call.tool.actions().collect();
         let taint: Vec<&str> = situation.call_taint.union(situation.run_taint).iter().map(|s| s.name()).collect();
@@ -121,12 +124,20 @@ impl CompiledBundle {
             labels: &labels,
             time_ns: situation.now.0.saturating_mul(1_000),
         };
-        policy.eval(&input, limits::BUDGET_DEFAULT)
+        let (vote, spent) = policy.eval_counted(&input, work.rego());
+        work.spend_rego(spent);
+        vote
     }
 
     /// Adds the policy's vote to the others; a bundle without a policy abstains.
-    pub(in crate::bundle) fn rego_votes(&self, call: &Call<'_>, facts: &impl Facts, votes: &mut Votes<'_>) {
-        match self.rego_vote(call, facts) {
+    pub(in crate::bundle) fn rego_votes(
+        &self,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        work: &Work,
+        votes: &mut Votes<'_>,
+    ) {
+        match self.rego_vote(call, facts, work) {
             RegoVote::Absent => {}
             RegoVote::Undefined => votes.deny(ReasonCode::RegoUndefined),
             RegoVote::Error => votes.deny(ReasonCode::PolicyError),

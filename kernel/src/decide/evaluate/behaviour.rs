@@ -66,7 +66,7 @@ fn happening<'a>(
     Happening {
         what: What::Call(tool),
         taint: called.run.taint.sources().chain(of_call).collect(),
-        sensitivity: tool.sensitivity(args),
+        sensitivity: tool.sensitivity_within(args, called.work),
         capability_denied: judged.outcome.codes.iter().any(lacks),
         longest_argument: args.iter().map(|(_, value)| longest(value)).max().unwrap_or_default(),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assent_ledger::hash::Hash;
 
 use super::Asked;
-use crate::bundle::{CompiledBundle, Tool};
+use crate::bundle::{CompiledBundle, Tool, Work};
 use crate::command::Evaluate;
 use crate::decide::Context;
 use crate::reason::ReasonCode;
@@ -33,10 +33,14 @@ pub(super) fn tool<'b>(bundle: &'b CompiledBundle, name: &str) -> Result<&'b Too
 }
 
 /// The arguments: one strict JSON object that fits the tool.
-pub(super) fn arguments(tool: &Tool, evaluate: &Evaluate) -> Result<Object, ReasonCode> {
+pub(super) fn arguments(tool: &Tool, evaluate: &Evaluate, work: &Work) -> Result<Object, ReasonCode> {
     let args = json(evaluate)?;
-    tool.check_arguments(&args).map_err(|_| ReasonCode::ArgumentsInvalid)?;
-    Ok(args)
+    match tool.check_arguments_within(&args, work) {
+        Ok(()) => Ok(args),
+        // What could not be looked through is not called invalid.
+        Err(_) if work.is_exhausted() => Err(ReasonCode::PolicyBudget),
+        Err(_) => Err(ReasonCode::ArgumentsInvalid),
+    }
 }
 
 /// The arguments: one strict JSON object.

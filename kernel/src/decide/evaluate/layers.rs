@@ -6,7 +6,7 @@ use assent_ledger::hash::Hash;
 use assent_ledger::ids::TenantId;
 
 use super::Asked;
-use crate::bundle::{Call, CompiledBundle, Facts, Outcome, RuntimeRules};
+use crate::bundle::{Call, CompiledBundle, Facts, Outcome, RuntimeRules, Work};
 use crate::decide::Context;
 use crate::event::Effects;
 use crate::reason::ReasonCode;
@@ -53,8 +53,14 @@ impl Layers {
     }
 
     /// What the bundle says about a call together with its layers; the capability is the caller's to ask for.
-    pub(super) fn evaluate(&self, bundle: &CompiledBundle, call: &Call<'_>, facts: &impl Facts) -> Outcome {
-        bundle.ask_layered(call, facts, self.baseline.as_deref(), self.runtime.as_deref())
+    pub(super) fn evaluate(
+        &self,
+        bundle: &CompiledBundle,
+        call: &Call<'_>,
+        facts: &impl Facts,
+        work: &Work,
+    ) -> Outcome {
+        bundle.ask_layered(call, facts, (self.baseline.as_deref(), self.runtime.as_deref()), work)
     }
 }
 

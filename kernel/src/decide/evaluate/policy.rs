@@ -7,11 +7,12 @@ use crate::accumulator::Scope;
 use crate::bundle::limits::{OBLIGATIONS_MAX, SHADOW_MAX};
 use crate::bundle::{
     Accumulated, Adjustment, ApprovalNeed, Call, CompiledBundle, Facts, Outcome, Per, Replacement, RunFacts, Situation,
-    Tool,
+    Tool, Work,
 };
 use crate::command::Evaluate;
 use crate::decide::grants::{Cover, Covered, cover};
 use crate::decide::{Context, killed};
+use crate::limits::INPUTS_BYTES_MAX;
 use crate::reason::ReasonCode;
 use crate::state::StateRead;
 use crate::state::keys::{RunMode, RunRecord};
@@ -98,7 +99,7 @@ pub(super) fn vote<S: StateRead>(
         replacing: false,
     };
     let call = Call { subject: called.subject, tool: called.tool, args: called.args };
-    let mut outcome = called.layers.evaluate(called.bundle, &call, &facts);
+    let mut outcome = called.layers.evaluate(called.bundle, &call, &facts, called.work);
     let Some(replacement) = outcome.replacement.take() else { return (outcome, None, lease) };
     let original = (outcome.accumulate.clone(), outcome.baseline);
     let (mut outcome, replaced, used) = match second_pass(asked, called, &mut facts, &replacement, cover_of) {
@@ -117,8 +118,8 @@ pub(super) fn undeclared<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     who: &Who<'_>,
-    baseline: &CompiledBundle,
-    args: &Object,
+    (baseline, args): (&CompiledBundle, &Object),
+    work: &Work,
 ) -> Outcome {
     let Who { subject, run_id, run, .. } = *who;
     let scope =
@@ -136,7 +137,7 @@ pub(super) fn undeclared<S: StateRead>(
         adjusted: &Adjustment::default(),
         replacing: false,
     };
-    baseline.evaluate_undeclared(&asked.evaluate.tool, subject, args, &facts)
+    baseline.evaluate_undeclared(&asked.evaluate.tool, (subject, args), &facts, work)
 }
 
 /// The lease or delegation that the call needs, if it needs one, or what it lacks.
@@ -158,7 +159,7 @@ pub(super) fn covered<S: StateRead>(
         tainted: called.run.taint.is_untrusted()
             || asked.evaluate.context.taint.iter().any(|label| label.source.is_untrusted()),
     };
-    cover(ctx, called.bundle, &call)
+    cover(ctx, called.bundle, &call, called.work)
 }
 
 /// The replacement goes the whole way again. Compute is off in it: what would replace the replacement by something else rejects it,
@@ -174,14 +175,18 @@ fn second_pass<S: StateRead>(
     let name = replacement.tool.as_deref().unwrap_or(&asked.evaluate.tool);
     let tool = called::tool(bundle, name)?;
     let inputs = replacement.inputs();
+    if inputs.len() > INPUTS_BYTES_MAX {
+        return Err(ReasonCode::ComputeRejected);
+    }
     let evaluate = Evaluate { tool: name.to_owned(), content_type: JSON.to_owned(), inputs, ..asked.evaluate.clone() };
-    let args = called::arguments(tool, &evaluate)?;
+    let args = called::arguments(tool, &evaluate, called.work)?;
     run_mode::admits(called.mode, called.run, tool, &args)?;
     kill_switch(facts, name)?;
     // What runs is what is taken from a lease.
     facts.cover = cover_of(tool, &args)?;
     facts.replacing = true;
-    let second = called.layers.evaluate(bundle, &Call { subject: called.subject, tool, args: &args }, &*facts);
+    let call = Call { subject: called.subject, tool, args: &args };
+    let second = called.layers.evaluate(bundle, &call, &*facts, called.work);
     Ok((second, Replaced { evaluate, schema: Some(tool.schema_hash()) }))
 }
 

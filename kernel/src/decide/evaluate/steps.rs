@@ -4,10 +4,10 @@ use assent_ledger::hash::Hash;
 
 use super::layers::Layers;
 use super::{
-    Asked, Called, Judged, Who, against, behaviour, called, charges, nesting, obligations, orchestration, policy,
+    Asked, Called, Judged, Who, against, behaviour, called, charges, nesting, obligations, orchestration, policy, rego,
     run_mode, undeclared,
 };
-use crate::bundle::Outcome;
+use crate::bundle::{Outcome, Work};
 use crate::decide::grants::Cover;
 use crate::decide::{Context, approvals, settings};
 use crate::event::RunModeChanged;
@@ -36,20 +36,36 @@ pub(super) fn steps<S: StateRead>(
         found => found?,
     };
     judged.schema = Some(tool.schema_hash());
-    let args = called::arguments(tool, asked.evaluate)?;
+    let work = &Work::default();
+    let args = called::arguments(tool, asked.evaluate, work)?;
     let layers = Layers::of(ctx, asked)?;
     layers.note(&mut judged.effects);
+    rego::admit(ctx, &asked.caller.tenant, Some(&bundle), &layers, work);
     let reported = orchestration::signals(ctx, asked, who);
     let adjustment = &orchestration::adjust(who, (&active, &bundle), reported, judged);
     let limits = adjustment.limits(bundle.limits());
     let Who { subject, run_id, run, of_subject } = *who;
     let (bundle, layers, args) = (&bundle, &layers, &args);
-    let called =
-        Called { subject, run_id, run, of_subject, mode, bundle, layers, tool, args, limits, adjustment, reported };
+    let called = Called {
+        subject,
+        run_id,
+        run,
+        of_subject,
+        mode,
+        bundle,
+        layers,
+        tool,
+        args,
+        limits,
+        adjustment,
+        reported,
+        work,
+    };
     match structural(ctx, asked, &called, &active, judged) {
         Ok(capability) => vote(ctx, asked, &called, capability, judged),
         Err(code) => judged.outcome = Outcome::deny(code),
     }
+    judged.effects.rego_units = work.rego_spent();
     if mode < RunMode::Quarantined {
         behaviour::take(asked, &called, judged);
         nesting::check(ctx, asked, &called, judged);

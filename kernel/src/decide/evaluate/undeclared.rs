@@ -3,8 +3,8 @@
 //! and budgets, and the operator's baseline, which no tenant overrides by not declaring a tool.
 
 use super::layers::Layers;
-use super::{Asked, Judged, Who, against, called, charges, policy};
-use crate::bundle::{CompiledBundle, Outcome};
+use super::{Asked, Judged, Who, against, called, charges, policy, rego};
+use crate::bundle::{CompiledBundle, Outcome, Work};
 use crate::decide::{Context, approvals};
 use crate::reason::ReasonCode;
 use crate::state::StateRead;
@@ -17,9 +17,11 @@ pub(super) fn observe<S: StateRead>(
     bundle: &CompiledBundle,
     judged: &mut Judged,
 ) -> Result<(), ReasonCode> {
+    let work = &Work::default();
     let args = called::json(asked.evaluate)?;
     let layers = Layers::of_baseline(ctx, asked)?;
     layers.note(&mut judged.effects);
+    rego::admit(ctx, &asked.caller.tenant, None, &layers, work);
     approvals::held(ctx, asked, who.subject)?;
     called::envelope(asked.evaluate, &bundle.hash(), None)?;
     if !asked.evaluate.context.on_behalf_of.is_empty() {
@@ -31,9 +33,10 @@ pub(super) fn observe<S: StateRead>(
     (judged.observe, judged.soft) = (true, true);
     let charged = charges::charge_undeclared(ctx, asked, who, (bundle, &tool), judged);
     judged.outcome = match layers.baseline() {
-        Some(baseline) => policy::undeclared(ctx, asked, who, baseline, &args),
+        Some(baseline) => policy::undeclared(ctx, asked, who, (baseline, &args), work),
         None => Outcome::deny(ReasonCode::UnknownTool),
     };
+    judged.effects.rego_units = work.rego_spent();
     if let Err(code) = charged {
         against(&mut judged.outcome, code);
     }

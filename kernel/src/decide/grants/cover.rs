@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::{TenantId, Time};
 
-use crate::bundle::{Call, CompiledBundle, Constraints, Tool};
+use crate::bundle::{Call, CompiledBundle, Constraints, Tool, Work};
 use crate::decide::run_commands::of_subject;
 use crate::decide::{Context, killed};
 use crate::limits::CHAIN_MAX;
@@ -52,6 +52,7 @@ pub(in crate::decide) fn cover<S: StateRead>(
     ctx: &Context<'_, S>,
     bundle: &CompiledBundle,
     call: &Covered<'_>,
+    work: &Work,
 ) -> Result<Cover, ReasonCode> {
     let delegated = !call.chain.is_empty();
     if call.chain.len() > bundle.leases().delegation_depth() {
@@ -59,7 +60,7 @@ pub(in crate::decide) fn cover<S: StateRead>(
     }
     if !delegated {
         let own = Call { subject: call.subject, tool: call.tool, args: call.args };
-        match bundle.covering(&own) {
+        match bundle.covering(&own, work) {
             Ok(view) if view.lease().is_some() => {}
             // What stands needs no lease, and what is lacking no lease can give.
             Ok(_) => return Ok(Cover::default()),
@@ -75,7 +76,7 @@ pub(in crate::decide) fn cover<S: StateRead>(
     let mut lacking = if delegated { ReasonCode::DelegationInvalid } else { ReasonCode::LeaseRequired };
     for id in ids {
         let Some(known) = lease(ctx, call.tenant, id).filter(|known| is_about(known, call)) else { continue };
-        match links(ctx, call.tenant, &known).and_then(|links| admits(bundle, call, &known, &links)) {
+        match links(ctx, call.tenant, &known).and_then(|links| admits(bundle, call, (&known, &links), work)) {
             // What could not have been granted now is not used now either.
             Ok(_) if call.tainted && is_risky(bundle, call.tool) => lacking = ReasonCode::LeaseTainted,
             Ok(leased) => {
@@ -139,26 +140,29 @@ pub(super) fn links<S: StateRead>(
 fn admits(
     bundle: &CompiledBundle,
     call: &Covered<'_>,
-    lease: &LeaseRecord,
-    links: &[LeaseRecord],
+    (lease, links): (&LeaseRecord, &[LeaseRecord]),
+    work: &Work,
 ) -> Result<bool, ReasonCode> {
     let granted = links.last().is_some_and(|root| root.chain.is_empty());
     for link in links {
-        if !link.covers(call.tool.class(), call.tool.actions()) || !satisfied(&link.constraints, call.args) {
+        if !link.covers(call.tool.class(), call.tool.actions()) || !satisfied(&link.constraints, call.args, work) {
             return Err(ReasonCode::CapabilityConstraint);
         }
     }
-    let needs = bundle.covering(&Call { subject: lease.authority(), tool: call.tool, args: call.args })?.lease();
+    let of_origin = Call { subject: lease.authority(), tool: call.tool, args: call.args };
+    let needs = bundle.covering(&of_origin, work)?.lease();
     if needs.is_some() && !granted {
         return Err(ReasonCode::LeaseRequired);
     }
     Ok(granted)
 }
 
-fn satisfied(constraints: &LeaseConstraints, args: &Object) -> bool {
+fn satisfied(constraints: &LeaseConstraints, args: &Object, work: &Work) -> bool {
     match constraints {
         LeaseConstraints::None => true,
-        LeaseConstraints::Json(json) => Constraints::read_json(json).is_ok_and(|constraints| constraints.hold(args)),
+        LeaseConstraints::Json(json) => {
+            Constraints::read_json(json, work).is_ok_and(|constraints| constraints.hold(args, work))
+        }
         LeaseConstraints::Unknown => false,
     }
 }

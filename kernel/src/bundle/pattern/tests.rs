@@ -1,0 +1,151 @@
+//! Both ways of looking for a pattern against the regex crate, which shares the parser and nothing that decides here.
+
+use proptest::prelude::*;
+
+use super::automaton::Pattern;
+use super::{PatternError, Patterns};
+use crate::bundle::limits::{PATTERN_AUTOMATON_BYTES_MAX, PATTERN_ONCE_BYTES_MAX, PATTERN_TABLE_BYTES_MAX};
+
+fn with_table(source: &str) -> Pattern {
+    let pattern = Pattern::compile(source, PATTERN_AUTOMATON_BYTES_MAX, PATTERN_TABLE_BYTES_MAX).unwrap();
+    assert!(pattern.table_bytes().is_some(), "{source}");
+    pattern
+}
+
+fn by_places(source: &str) -> Pattern {
+    Pattern::compile(source, PATTERN_AUTOMATON_BYTES_MAX, 0).unwrap()
+}
+
+fn finds(pattern: &Pattern, text: &str) -> bool {
+    pattern.finds_paying(text, |_| true).unwrap()
+}
+
+/// Units that looking takes.
+fn cost(pattern: &Pattern, text: &str) -> usize {
+    let mut units = 0;
+    pattern.finds_paying(text, |more| {
+        units += more;
+        true
+    });
+    units
+}
+
+/// The same pattern for the regex crate, whose word boundaries are those of Unicode unless it is told otherwise.
+fn oracle(source: &str) -> regex::Regex {
+    regex::Regex::new(&source.replace("\\b", "(?-u:\\b)")).unwrap()
+}
+
+/// Pieces of patterns; all combinations compile.
+fn source() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("a".to_owned()),
+        Just("b".to_owned()),
+        Just("é".to_owned()),
+        Just(".".to_owned()),
+        Just("\\w".to_owned()),
+        Just("\\b".to_owned()),
+        Just("^".to_owned()),
+        Just("$".to_owned()),
+        Just("(?m:^)".to_owned()),
+        Just("(?m:$)".to_owned()),
+        Just("[^a]".to_owned()),
+        Just("(?i:B)".to_owned()),
+        Just("\\n".to_owned()),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| parts.concat()),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            (inner, prop_oneof![Just("*"), Just("+?"), Just("?"), Just("{2}"), Just("{0,3}")])
+                .prop_map(|(part, times)| format!("(?:{part}){times}")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn table_and_places_agree_with_the_oracle(source in source(), texts in prop::collection::vec("[abBéß_ \\n1]{0,12}", 1..8)) {
+        let (oracle, places) = (oracle(&source), by_places(&source));
+        let table = Pattern::compile(&source, PATTERN_AUTOMATON_BYTES_MAX, PATTERN_TABLE_BYTES_MAX).unwrap();
+        for text in &texts {
+            let wanted = oracle.is_match(text);
+            prop_assert_eq!(finds(&places, text), wanted, "places of {} in {:?}", &source, text);
+            prop_assert_eq!(finds(&table, text), wanted, "table of {} in {:?}", &source, text);
+        }
+    }
+}
+
+#[test]
+fn what_people_write_gets_a_table() {
+    for source in [
+        r"^https://",
+        r"api\.github\.com",
+        r"\b(rm|dd|mkfs)\b",
+        r"(?i)\b(password|secret|token)\b",
+        r"(?s)BEGIN.*PRIVATE KEY",
+        r"^[\w.+-]+@[\w-]+\.[\w.-]+$",
+        r"\d{3}-\d{2}-\d{4}",
+        r"(?:\d[ -]*?){13,16}",
+        r"(?i)select\s+.*\s+from\s+.*\s+where",
+        r"AKIA[0-9A-Z]{16}",
+        r"^.{1,200}$",
+        r"\.\./",
+    ] {
+        with_table(source);
+    }
+}
+
+#[test]
+fn word_boundaries_are_those_of_ascii() {
+    for pattern in [with_table(r"\brm\b"), by_places(r"\brm\b")] {
+        assert!(finds(&pattern, "sudo rm -rf") && finds(&pattern, "érm"), "é is no ASCII letter");
+        assert!(!finds(&pattern, "farm") && !finds(&pattern, "rm_"));
+    }
+    assert!(finds(&with_table(r"\w"), "é"), "classes are those of Unicode");
+}
+
+#[test]
+fn a_table_pays_for_bytes_and_places_for_places() {
+    let text = "ab".repeat(5_000);
+    assert_eq!(cost(&with_table("x+y"), &text), text.len() + 16);
+    let (few, many) = (by_places("x+y"), by_places("[ab]*a[ab]{400}[c-z]"));
+    assert!(cost(&few, &text) < text.len() * 40, "{}", cost(&few, &text));
+    assert!(cost(&many, &text) > text.len() * 400, "{}", cost(&many, &text));
+    // What cannot be paid for ends there, and says nothing about a match.
+    let mut left = 1_000usize;
+    let found = many.finds_paying(&text, |units| {
+        let paid = left.checked_sub(units);
+        left = paid.unwrap_or_default();
+        paid.is_some()
+    });
+    assert_eq!(found, None);
+}
+
+#[test]
+fn tables_are_bounded_over_a_bundle_and_what_comes_after_them_still_matches() {
+    let mut patterns = Patterns::default();
+    let mut tables = 0usize;
+    let all: Vec<Pattern> = (0..140).map(|n| patterns.compile_text(&format!(r"^\w{{1,3}}x{n}")).unwrap()).collect();
+    for pattern in &all {
+        tables += pattern.table_bytes().unwrap_or_default();
+    }
+    assert!(tables <= crate::bundle::limits::PATTERN_TABLES_BYTES_MAX, "{tables}");
+    let last = all.last().unwrap();
+    assert_eq!(last.table_bytes(), None, "the room for tables is used up");
+    assert!(finds(last, "abx139") && !finds(last, "abx13"));
+}
+
+#[test]
+fn what_is_no_pattern_says_why() {
+    let error = |source: &str, bytes| Pattern::compile(source, bytes, 0).unwrap_err();
+    assert!(matches!(error("(", PATTERN_ONCE_BYTES_MAX), PatternError::Syntax(_)));
+    assert!(error("(?=a)", PATTERN_ONCE_BYTES_MAX).to_string().contains("look-around"));
+    assert_eq!(error(r"\w{900}", PATTERN_ONCE_BYTES_MAX), PatternError::TooLarge(PATTERN_ONCE_BYTES_MAX));
+    let mut few = Patterns::few(1);
+    assert!(few.compile_text("a").is_ok() && few.compile_text("a").is_ok() && few.compile_text("b").is_err());
+    assert_eq!(few.len(), 1);
+    let long = "a".repeat(crate::bundle::limits::PATTERN_BYTES_MAX + 1);
+    assert!(Patterns::default().compile_text(&long).is_err());
+}
