@@ -3,8 +3,6 @@
 use core::cell::Cell;
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
 use super::cel::STEPS_MAX;
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{number, one_or_many, scalar, text, wrong_type};
@@ -12,6 +10,7 @@ use super::host::{Host, HostPattern, url_host};
 use super::limits::{PATTERN_BYTES_PER_CALL_MAX, PATTERN_INPUT_BYTES_MAX};
 use super::path::{Directory, segments};
 use super::source::{Node, NodeKind};
+use super::start::Pattern;
 use crate::value::{Number, Value};
 
 /// What looking for a pattern costs besides the text's bytes.
@@ -67,6 +66,16 @@ impl NumberTest {
         NumberTest { order, bound }
     }
 
+    /// What a number is at least, and at most, when the test holds.
+    pub(super) const fn bounds(&self) -> (Option<&Number>, Option<&Number>) {
+        match self.order {
+            Order::Equal => (Some(&self.bound), Some(&self.bound)),
+            Order::NotEqual => (None, None),
+            Order::Less | Order::LessOrEqual => (None, Some(&self.bound)),
+            Order::Greater | Order::GreaterOrEqual => (Some(&self.bound), None),
+        }
+    }
+
     pub(super) fn holds(&self, number: &Number) -> bool {
         let compared = number.cmp(&self.bound);
         match self.order {
@@ -83,7 +92,7 @@ impl NumberTest {
 /// A condition on one value.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
-    Matches(Regex),
+    Matches(Pattern),
     In(Values),
     NotIn(Values),
     Compare(NumberTest),
@@ -96,9 +105,9 @@ impl Condition {
     pub(super) fn check<'a>(&self, value: Option<&'a Value>, memo: &Scratch<'a>) -> Check {
         let Some(value) = value else { return Check::Odd };
         match self {
-            Condition::Matches(regex) => match value {
+            Condition::Matches(pattern) => match value {
                 Value::String(text) if text.len() <= PATTERN_INPUT_BYTES_MAX && memo.spend_pattern(text) => {
-                    Check::of(regex.is_match(text))
+                    Check::of(pattern.is_match(text))
                 }
                 _ => Check::Odd,
             },
@@ -163,7 +172,7 @@ impl<'a> Scratch<'a> {
 /// A set of scalars. A value of a type the set has no member of is wrongly typed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
-    texts: BTreeSet<Box<str>>,
+    pub(super) texts: BTreeSet<Box<str>>,
     numbers: BTreeSet<Number>,
     booleans: BTreeSet<bool>,
 }

@@ -14,6 +14,7 @@ use super::outcome::Accumulate;
 use super::pattern::{Patterns, is_url_argument, leaves_host_open};
 use super::select::Selector;
 use super::source::{Node, NodeKind};
+use super::start::Pattern;
 use super::tool::Tool;
 use crate::value::Object;
 
@@ -233,7 +234,7 @@ pub(super) fn read_condition(fields: &Fields<'_>, patterns: &mut Patterns, d: &m
         ">=" => read_bound(value, "value", Order::GreaterOrEqual, d),
         "in" => listed(value, d).and_then(|node| read_values(node, "value", d)).map(Condition::In),
         "not_in" => listed(value, d).and_then(|node| read_values(node, "value", d)).map(Condition::NotIn),
-        "matches" => patterns.compile(value, d).map(Condition::Matches),
+        "matches" => patterns.compile(value, d).map(Pattern::new).map(Condition::Matches),
         "within" => read_directories(value, "value", d).map(Condition::Within),
         "host_in" => read_hosts(value, "value", d).map(Condition::HostIn),
         other => {

@@ -6,6 +6,7 @@ use super::fields::{Fields, list, one_of, text};
 use super::pattern::Patterns;
 use super::select::Selector;
 use super::source::Node;
+use super::start::Pattern;
 use crate::value::{Object, Value};
 
 /// Most resources of one tool.
@@ -120,7 +121,9 @@ impl Resource {
         conditions.extend(within);
         let hosts = fields.any(&["host_in", "host"], d);
         conditions.extend(hosts.map(|node| read_hosts(node, "host_in", d).map(Condition::HostIn)));
-        conditions.extend(fields.get("matches").map(|node| patterns.compile(node, d).map(Condition::Matches)));
+        conditions.extend(
+            fields.get("matches").map(|node| patterns.compile(node, d).map(Pattern::new).map(Condition::Matches)),
+        );
         conditions.extend(fields.get("in").map(|node| read_values(node, "in", d).map(Condition::In)));
         if conditions.len() != 1 {
             let message = "a resource lies at exactly one of within, host_in, matches and in";
