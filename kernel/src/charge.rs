@@ -116,13 +116,15 @@ fn push_decimal(text: &mut String, number: u64) {
             break;
         }
     }
-    text.extend(digits.iter().skip(DECIMAL_BYTES_MAX - length).map(|digit| char::from(*digit)));
+    let written = digits.get(DECIMAL_BYTES_MAX - length..).and_then(|digits| core::str::from_utf8(digits).ok());
+    text.push_str(written.unwrap_or_default());
 }
 
-/// The parts with `|` between them. Every call makes some of these texts: they are put together without a formatter, in one piece.
-fn joined(parts: &[&str]) -> String {
+/// The parts with `|` between them, and room for so many bytes more. Every call makes some of these texts: they are put together without
+/// a formatter, in one piece.
+fn joined(parts: &[&str], room: usize) -> String {
     let length: usize = parts.iter().map(|part| part.len() + 1).sum();
-    let mut text = String::with_capacity(length);
+    let mut text = String::with_capacity(length + room);
     for (number, part) in parts.iter().enumerate() {
         if number > 0 {
             text.push('|');
@@ -173,9 +175,9 @@ pub struct BudgetCharge<'a> {
     pub window: u64,
 }
 
-/// A budget's record: which budget in which environment, whose, in which unit and period.
+/// A budget's record: which budget in which environment, whose, in which unit and period. There is room for the rest of a charge's text.
 pub fn budget_key(environment: &str, id: &str, holder: &str, unit: Unit, period: Period) -> String {
-    joined(&[environment, id, holder, period.name(), unit.name()])
+    joined(&[environment, id, holder, period.name(), unit.name()], 1 + DECIMAL_BYTES_MAX)
 }
 
 /// What a holder's text begins with when it is a run.
@@ -186,13 +188,16 @@ pub fn run_of_key(key: &str) -> Option<&str> {
     key.split('|').nth(2)?.strip_prefix(RUN_HOLDER)
 }
 
+/// A rate's record: which rate in which environment, whose, and on which terms.
+pub fn rate_key(environment: &str, id: &str, holder: &str, terms: &str) -> String {
+    joined(&[environment, id, holder, terms], 0)
+}
+
 /// The text of a charge: the record's key and the period's number.
-pub fn budget_text(key: &str, window: u64) -> String {
-    let mut text = String::with_capacity(key.len() + 1 + DECIMAL_BYTES_MAX);
-    text.push_str(key);
-    text.push('|');
-    push_decimal(&mut text, window);
-    text
+pub fn budget_text(mut key: String, window: u64) -> String {
+    key.push('|');
+    push_decimal(&mut key, window);
+    key
 }
 
 /// Reads the text of a charge; nothing when it is none.
@@ -221,13 +226,18 @@ pub const RATE_SECONDS_MAX: u64 = 31 * 86_400;
 impl RateTerms {
     /// The record's key, which is the charge's text as well: the terms are its last part.
     pub fn key(&self, environment: &str, id: &str, holder: &str) -> String {
-        let mut terms = String::with_capacity(3 * DECIMAL_BYTES_MAX + 2);
-        push_decimal(&mut terms, self.calls);
-        terms.push('/');
-        push_decimal(&mut terms, self.per_seconds);
-        terms.push('/');
-        push_decimal(&mut terms, self.burst);
-        joined(&[environment, id, holder, &terms])
+        rate_key(environment, id, holder, &self.text())
+    }
+
+    /// The terms as they stand in a key.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(3 * DECIMAL_BYTES_MAX + 2);
+        push_decimal(&mut text, self.calls);
+        text.push('/');
+        push_decimal(&mut text, self.per_seconds);
+        text.push('/');
+        push_decimal(&mut text, self.burst);
+        text
     }
 
     /// Reads the terms off a key; nothing when they are none.
@@ -325,7 +335,7 @@ mod tests {
     fn charges_have_one_text() {
         let key = budget_key("prod", "spend", "principal:a/b", Unit::CostMicroUsd, Period::Day);
         assert_eq!(key, "prod|spend|principal:a/b|day|cost_micro_usd");
-        let text = budget_text(&key, 20_000);
+        let text = budget_text(key.clone(), 20_000);
         assert_eq!(parse_budget(&text), Some(BudgetCharge { key: &key, unit: Unit::CostMicroUsd, window: 20_000 }));
         for text in ["", "x", "a|b", "prod|spend|t|day|apples|1", "prod|spend|t|day|calls|x"] {
             assert_eq!(parse_budget(text), None, "{text}");

@@ -222,8 +222,12 @@ impl<'a> Reader<'a> {
 
     /// Text after its length, at most `max` bytes of it.
     pub fn text(&mut self, what: &'static str, max: usize) -> Result<String, CodecError> {
+        self.str(what, max).map(str::to_owned)
+    }
+
+    fn str(&mut self, what: &'static str, max: usize) -> Result<&'a str, CodecError> {
         let bytes = self.bytes(what, max)?;
-        core::str::from_utf8(bytes).map(str::to_owned).map_err(|_| CodecError::Invalid { what })
+        core::str::from_utf8(bytes).map_err(|_| CodecError::Invalid { what })
     }
 
     /// All that is left, as text of at most `max` bytes.
@@ -271,7 +275,7 @@ impl<'a> Reader<'a> {
 
     /// A tenant's name.
     pub fn tenant(&mut self, what: &'static str) -> Result<TenantId, CodecError> {
-        let text = self.text(what, assent_ledger::limits::TENANT_BYTES_MAX)?;
+        let text = self.str(what, assent_ledger::limits::TENANT_BYTES_MAX)?;
         TenantId::new(text).map_err(|_| CodecError::Invalid { what })
     }
 }

@@ -206,12 +206,12 @@ impl Command {
 
 /// The principal under which a subject's request ids are remembered.
 pub fn principal_of_subject(subject: &str) -> String {
-    format!("subject:{subject}")
+    ["subject:", subject].concat()
 }
 
 /// The principal under which the request ids of a credential without a subject are remembered.
 pub fn principal_of_credential(name: &str) -> String {
-    format!("credential:{name}")
+    ["credential:", name].concat()
 }
 
 impl Caller {

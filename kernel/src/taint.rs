@@ -131,6 +131,13 @@ pub const OTHER_ORIGINS: &str = "*";
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaintSet {
     entries: BTreeMap<(TaintSource, String), Touch>,
+    /// The sources of the entries, a bit for each by its number: every call asks for them, and there may be many entries.
+    sources: u16,
+}
+
+/// A source's place in a set of sources.
+const fn bit_of(source: TaintSource) -> u16 {
+    1 << source.number()
 }
 
 /// How one origin touched.
@@ -162,6 +169,7 @@ impl TaintSet {
     }
 
     fn touch(&mut self, source: TaintSource, origin: &str, new: Touch) {
+        self.sources |= bit_of(source);
         let known = self.entries.contains_key(&(source, origin.to_owned()));
         let origin = if known || self.entries.len() < TAINT_ORIGINS_MAX { origin } else { OTHER_ORIGINS };
         self.entries
@@ -175,8 +183,8 @@ impl TaintSet {
     }
 
     /// Whether this source has touched.
-    pub fn has(&self, source: TaintSource) -> bool {
-        self.sources().any(|known| known == source)
+    pub const fn has(&self, source: TaintSource) -> bool {
+        self.sources & bit_of(source) != 0
     }
 
     /// Whether any source that may carry instructions of strangers has touched.
@@ -186,13 +194,17 @@ impl TaintSet {
 
     /// The sources, each once, by ascending number.
     pub fn sources(&self) -> impl Iterator<Item = TaintSource> + '_ {
-        let mut last = None;
-        self.entries.keys().filter_map(move |(source, _)| (last.replace(*source) != Some(*source)).then_some(*source))
+        TaintSource::ALL.into_iter().filter(|source| self.has(*source))
     }
 
     /// Every origin with how it touched, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (TaintSource, &str, &Touch)> {
         self.entries.iter().map(|((source, origin), touch)| (*source, origin.as_str(), touch))
+    }
+
+    /// How many origins have touched.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether nothing has touched.
@@ -223,7 +235,7 @@ impl TaintSet {
     }
 
     pub(crate) fn read(r: &mut Reader<'_>) -> Result<TaintSet, CodecError> {
-        let mut entries = BTreeMap::new();
+        let mut set = TaintSet::default();
         // Beyond the cap each source has at most one more, its `*`.
         for _ in 0..r.count("the taint", TAINT_ORIGINS_MAX + TaintSource::ALL.len())? {
             let key = (read_source(r)?, r.text("an origin", NAME_BYTES_MAX)?);
@@ -232,9 +244,10 @@ impl TaintSet {
                 first_seen: r.time("a time")?,
                 confidence_milli: r.u16("a confidence")?,
             };
-            entries.insert(key, touch);
+            set.sources |= bit_of(key.0);
+            set.entries.insert(key, touch);
         }
-        Ok(TaintSet { entries })
+        Ok(set)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -127,14 +128,14 @@ macro_rules! text_newtype {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks length and alphabet.
-            pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
-                let text = text.into();
-                Self::check(&text)?;
-                Ok($name(text))
+            pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+                let text = text.as_ref();
+                Self::check(text)?;
+                Ok($name(text.into()))
             }
 
             /// Checks length and alphabet of a name that is only looked at.
@@ -171,7 +172,7 @@ macro_rules! text_newtype {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -211,12 +212,12 @@ text_newtype!(
 impl TenantId {
     /// The tenant of the system's own entries, readable by all.
     pub fn system() -> Self {
-        TenantId("-".to_owned())
+        TenantId("-".into())
     }
 
     /// Whether this is the system tenant.
     pub fn is_system(&self) -> bool {
-        self.0 == "-"
+        &*self.0 == "-"
     }
 }
 

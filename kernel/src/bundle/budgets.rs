@@ -43,6 +43,8 @@ pub struct Rate {
     pub scope: Scope,
     /// How many calls in what time.
     pub terms: RateTerms,
+    /// The terms as they stand in the keys of its records.
+    pub(crate) terms_text: Box<str>,
     charged: Charged,
 }
 
@@ -149,7 +151,8 @@ pub(super) fn read_rate(node: &Node, d: &mut Diagnostics) -> Option<Rate> {
     };
     let charged = fields.get("match").map_or(Some(Charged::default()), |node| Charged::read(node, d));
     let terms = RateTerms { calls: calls?, per_seconds: seconds?, burst: burst? };
-    Some(Rate { at: node.at, id: id?, scope: scope?, terms, charged: charged? })
+    let terms_text = terms.text().into();
+    Some(Rate { at: node.at, id: id?, scope: scope?, terms, terms_text, charged: charged? })
 }
 
 fn describe(fields: &Fields<'_>, d: &mut Diagnostics) {
@@ -224,7 +227,7 @@ fn of_capability(item: &Node, pattern: &SubjectPattern, position: usize, d: &mut
     // A space is in no id that is written down, so that this one is of its own.
     let id = format!("capability {} {position}", pattern.written()).into();
     let terms = RateTerms { calls, per_seconds: 60, burst: calls };
-    Some(Rate { at: node.at, id, scope: Scope::Principal, terms, charged })
+    Some(Rate { at: node.at, id, scope: Scope::Principal, terms, terms_text: terms.text().into(), charged })
 }
 
 fn member<'n>(node: &'n Node, spellings: &[&str]) -> Option<&'n Node> {

@@ -15,6 +15,7 @@ use super::pattern::Patterns;
 use super::rego::section::{self, Files};
 use super::rules::Rule;
 use super::settings::{ApprovalSettings, LeaseSettings};
+use super::sieve::Sieve;
 use super::source::{self, Node};
 use super::tool::Tool;
 use super::{CompiledBundle, behaviour, budgets, bundle_hash, lint, orchestration};
@@ -123,6 +124,7 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
         tools,
         principals,
         contracts,
+        sieve: Sieve::of(&rules),
         rules,
         behaviour,
         budgets,

@@ -63,6 +63,16 @@ impl NumberTest {
         NumberTest { order, bound }
     }
 
+    /// What a number is at least, and at most, when the test holds.
+    pub(super) const fn bounds(&self) -> (Option<&Number>, Option<&Number>) {
+        match self.order {
+            Order::Equal => (Some(&self.bound), Some(&self.bound)),
+            Order::NotEqual => (None, None),
+            Order::Less | Order::LessOrEqual => (None, Some(&self.bound)),
+            Order::Greater | Order::GreaterOrEqual => (Some(&self.bound), None),
+        }
+    }
+
     pub(super) fn holds(&self, number: &Number) -> bool {
         let compared = number.cmp(&self.bound);
         match self.order {
@@ -137,7 +147,7 @@ impl<'a> Scratch<'a> {
 /// A set of scalars. A value of a type the set has no member of is wrongly typed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
-    texts: BTreeSet<Box<str>>,
+    pub(super) texts: BTreeSet<Box<str>>,
     numbers: BTreeSet<Number>,
     booleans: BTreeSet<bool>,
 }

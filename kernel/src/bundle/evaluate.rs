@@ -79,8 +79,8 @@ impl CompiledBundle {
             &mut votes,
         );
         let first = runtime.map_or(&[][..], |runtime| &runtime.rules).iter().filter(|rule| rule.concerns(call.tool));
-        let own = call.tool.rules.iter().filter_map(|position| at(&self.rules, *position));
-        let matched = rule_vote(first.chain(own), call, facts, &memo, &mut votes);
+        let own = self.candidates(call.tool, call, &situation);
+        let matched = rule_vote(first.chain(own), call, &situation, &memo, &mut votes);
         // Rules that are present vote: none matching is their implicit deny. Those that are only tried and those of the runtime
         // layer do not count as present.
         if !matched && self.rules.iter().any(|rule| !rule.shadow) {

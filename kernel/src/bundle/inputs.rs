@@ -209,7 +209,7 @@ impl Shape {
             return Err(ArgumentError::Range { argument: argument() });
         }
         if let Some(max) = self.length_max
-            && length(value) > max
+            && is_longer(value, max)
         {
             return Err(ArgumentError::Length { argument: argument(), max });
         }
@@ -223,14 +223,15 @@ impl Shape {
     }
 }
 
-/// Characters of a text, elements of an array.
-fn length(value: &Value) -> u64 {
-    let length = match value {
-        Value::String(text) => text.chars().count(),
-        Value::Array(items) => items.len(),
-        _ => 0,
-    };
-    u64::try_from(length).unwrap_or(u64::MAX)
+/// Whether a text has more characters, or an array more elements.
+fn is_longer(value: &Value, max: u64) -> bool {
+    let exceeds = |length: usize| u64::try_from(length).unwrap_or(u64::MAX) > max;
+    match value {
+        // No text has more characters than bytes: most need not be counted.
+        Value::String(text) => exceeds(text.len()) && exceeds(text.chars().count()),
+        Value::Array(items) => exceeds(items.len()),
+        _ => false,
+    }
 }
 
 fn read_input(key: &Key, node: &Node, d: &mut Diagnostics) -> Option<Argument> {

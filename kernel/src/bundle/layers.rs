@@ -231,8 +231,8 @@ impl CompiledBundle {
             Some(tool) => {
                 let contracts = tool.contracts.iter().filter_map(|position| at(&self.contracts, *position));
                 contract_votes(contracts, call, &facts, memo, &mut votes);
-                let rules = tool.rules.iter().filter_map(|position| at(&self.rules, *position));
-                rule_vote(rules, call, &facts, memo, &mut votes);
+                let rules = self.candidates(tool, call, situation);
+                rule_vote(rules, call, situation, memo, &mut votes);
             }
             None => {
                 let class = call.tool.class();
@@ -240,7 +240,7 @@ impl CompiledBundle {
                     self.undeclared.contracts.of(class).filter_map(|position| at(&self.contracts, position));
                 contract_votes(contracts, call, &facts, memo, &mut votes);
                 let rules = self.undeclared.rules.of(class).filter_map(|position| at(&self.rules, position));
-                rule_vote(rules.filter(|rule| rule.concerns(call.tool)), call, &facts, memo, &mut votes);
+                rule_vote(rules.filter(|rule| rule.concerns(call.tool)), call, situation, memo, &mut votes);
             }
         }
         self.rego_votes(call, &facts, memo.work, &mut votes);
@@ -272,18 +272,17 @@ pub(super) fn contract_votes<'a, 'c>(
 pub(super) fn rule_vote<'a, 'c>(
     rules: impl Iterator<Item = &'a Rule>,
     call: &Call<'c>,
-    facts: &impl Facts,
+    situation: &Situation<'_>,
     memo: &Scratch<'c>,
     votes: &mut Votes<'a>,
 ) -> bool {
-    let situation = facts.situation();
     let mut computed = false;
     for rule in rules {
         let computes = situation.replacing && rule.verdict == Verdict::Compute;
         if computes && computed {
             continue;
         }
-        match rule.matches(call, &situation, memo) {
+        match rule.matches(call, situation, memo) {
             Ok(false) => {}
             matched if rule.shadow => votes.shadow_rule(rule, matched.is_err()),
             Ok(true) => {

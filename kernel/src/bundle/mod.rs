@@ -41,6 +41,7 @@ mod schema;
 mod select;
 mod sensitivity;
 mod settings;
+mod sieve;
 mod source;
 mod tool;
 mod work;
@@ -86,6 +87,7 @@ pub struct CompiledBundle {
     contracts: Vec<contract::Contract>,
     /// In the order they are asked: by layer, then by priority, then by position in the source.
     rules: Vec<rules::Rule>,
+    sieve: sieve::Sieve,
     budgets: Vec<Budget>,
     rates: Vec<Rate>,
     rego: Option<rego::RegoPolicy>,

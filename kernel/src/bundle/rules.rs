@@ -46,8 +46,8 @@ pub(super) struct Rule {
     pub(super) classes: Option<Vec<Arc<str>>>,
     pub(super) actions: Option<Vec<Arc<str>>>,
     pub(super) tools: Option<Vec<(Position, Arc<str>)>>,
-    subjects: Option<Vec<SubjectPattern>>,
-    taint: Option<TaintMatch>,
+    pub(super) subjects: Option<Vec<SubjectPattern>>,
+    pub(super) taint: Option<TaintMatch>,
     pub(super) parameters: Vec<Parameter>,
     /// Asked last, when everything else matches.
     condition: Option<Cel>,
@@ -63,13 +63,13 @@ pub(super) struct Rule {
 pub(super) struct Parameter {
     pub(super) at: Position,
     pub(super) selector: Selector,
-    conditions: Vec<Condition>,
+    pub(super) conditions: Vec<Condition>,
 }
 
 /// Taint sources of which one must be there.
 #[derive(Debug, Clone, Copy)]
-struct TaintMatch {
-    sources: TaintSources,
+pub(super) struct TaintMatch {
+    pub(super) sources: TaintSources,
     /// Whether only the call's own labels count, and not those of its run.
     call_only: bool,
 }
@@ -99,16 +99,10 @@ impl Rule {
         situation: &Situation<'_>,
         memo: &Scratch<'a>,
     ) -> Result<bool, ReasonCode> {
-        let against_caller = matches!(self.verdict, Verdict::Deny | Verdict::Escalate);
-        // Nobody gets more by acting through another one, or for another one: who denies names one of them, who allows all.
-        let mut everybody = core::iter::once(call.subject).chain(situation.chain.iter().map(String::as_str));
-        let of_subjects = self.subjects.as_ref().is_none_or(|subjects| {
-            let listed = |subject: &str| subjects.iter().any(|pattern| pattern.matches(subject));
-            if against_caller { everybody.any(listed) } else { everybody.all(listed) }
-        });
-        if !of_subjects || !self.taint.is_none_or(|taint| taint.holds(situation)) {
+        if !self.is_about(call.subject, situation.chain) || !self.taint.is_none_or(|taint| taint.holds(situation)) {
             return Ok(false);
         }
+        let against_caller = self.is_against_caller();
         let odd_matches = |check: Check| check == Check::Holds || (check == Check::Odd && against_caller);
         let fits = self.parameters.iter().all(|parameter| {
             let value = parameter.selector.find(call.args);
@@ -118,6 +112,19 @@ impl Rule {
             Some(condition) if fits => condition.holds(call, situation, memo.work),
             _ => Ok(fits),
         }
+    }
+
+    /// Whether the rule is about who acts. Nobody gets more by acting through another one, or for another one: who denies names one of them,
+    /// who allows all.
+    fn is_about(&self, subject: &str, chain: &[String]) -> bool {
+        let Some(subjects) = &self.subjects else { return true };
+        let mut everybody = core::iter::once(subject).chain(chain.iter().map(String::as_str));
+        let listed = |subject: &str| subjects.iter().any(|pattern| pattern.matches(subject));
+        if self.is_against_caller() { everybody.any(listed) } else { everybody.all(listed) }
+    }
+
+    const fn is_against_caller(&self) -> bool {
+        matches!(self.verdict, Verdict::Deny | Verdict::Escalate)
     }
 
     /// Whether the rule matches every call of the tools it concerns, and ends the search there.

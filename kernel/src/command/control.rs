@@ -73,18 +73,18 @@ pub enum ControlCommand {
     },
 }
 
-/// What a kill switch stops.
+/// What a kill switch stops. Whoever only asks names it by borrowed text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KillTarget {
+pub enum KillTarget<T = String> {
     /// Everything of the tenant.
     Tenant,
     /// One subject.
-    Agent(String),
+    Agent(T),
     /// One tool.
-    Tool(String),
+    Tool(T),
 }
 
-impl KillTarget {
+impl<T: AsRef<str>> KillTarget<T> {
     /// The kind of target, as entries name it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -98,15 +98,17 @@ impl KillTarget {
     pub fn name(&self) -> &str {
         match self {
             KillTarget::Tenant => "",
-            KillTarget::Agent(name) | KillTarget::Tool(name) => name,
+            KillTarget::Agent(name) | KillTarget::Tool(name) => name.as_ref(),
         }
     }
 
     /// The text under which the switch stands in the state: kind, colon, name.
     pub fn key(&self) -> String {
-        format!("{}:{}", self.kind(), self.name())
+        [self.kind(), ":", self.name()].concat()
     }
+}
 
+impl KillTarget {
     /// The target of a kind and a name; the tenant has none.
     pub fn from_parts(kind: &str, name: &str) -> Option<KillTarget> {
         match (kind, name) {

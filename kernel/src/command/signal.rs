@@ -7,18 +7,18 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{NAME_BYTES_MAX, SIGNAL_SECONDS_MAX, SUBJECT_BYTES_MAX};
 use crate::refusal::Refusal;
 
-/// What a report is about.
+/// What a report is about. Whoever only asks names it by borrowed text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SignalScope {
+pub enum SignalScope<T = String> {
     /// Everything of the tenant.
     Tenant,
     /// One subject, in all of its runs.
-    Subject(String),
+    Subject(T),
     /// One run.
-    Run(String),
+    Run(T),
 }
 
-impl SignalScope {
+impl<T: AsRef<str>> SignalScope<T> {
     /// The kind of scope, as entries name it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -32,15 +32,17 @@ impl SignalScope {
     pub fn name(&self) -> &str {
         match self {
             SignalScope::Tenant => "",
-            SignalScope::Subject(name) | SignalScope::Run(name) => name,
+            SignalScope::Subject(name) | SignalScope::Run(name) => name.as_ref(),
         }
     }
 
     /// The text under which the signals stand in the state: kind, colon, name.
     pub fn key(&self) -> String {
-        format!("{}:{}", self.kind(), self.name())
+        [self.kind(), ":", self.name()].concat()
     }
+}
 
+impl SignalScope {
     /// The scope of a kind and a name; the tenant has none.
     pub fn from_parts(kind: &str, name: &str) -> Option<SignalScope> {
         match (kind, name) {

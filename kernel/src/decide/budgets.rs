@@ -1,9 +1,11 @@
 //! What a call would be charged to, and whether that is still there. Nothing is taken here: the decision's leaf says what is.
 
+use std::borrow::Cow;
+
 use assent_ledger::ids::{TenantId, Time};
 
 use crate::bundle::{Budget, CompiledBundle, Tool};
-use crate::charge::{RUN_HOLDER, Scope, Shares, Unit, budget_key, budget_text};
+use crate::charge::{RUN_HOLDER, Scope, Shares, Unit, budget_key, budget_text, rate_key};
 use crate::command::{CallerBudgets, Usage};
 use crate::event::Reservation;
 use crate::limits::BUDGETS_PER_CALL_MAX;
@@ -58,24 +60,37 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
     };
     let mut charges = Charges::default();
     for rate in bundle.rates_of(call.tool).filter(|_| !call.again) {
-        for holder in holders(call, rate.scope, |subject| rate.charges(subject)) {
-            // A share is a bucket of its own: the whole one goes on counting for the time after.
-            for terms in core::iter::once(rate.terms).chain(call.shares.of_rate(rate.terms)) {
-                let key = StateKey::Rate(call.tenant.clone(), terms.key(call.environment, &rate.id, &holder));
-                let known = state.get(&key);
-                let known =
-                    known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
-                if terms.credit(known, now) < terms.call() {
-                    exceed(&mut charges, ReasonCode::RateExceeded);
+        for_each_holder(
+            call,
+            rate.scope,
+            |subject| rate.charges(subject),
+            |holder| {
+                // A share is a bucket of its own: the whole one goes on counting for the time after.
+                let whole = (rate.terms, Cow::Borrowed(&*rate.terms_text));
+                let share = call.shares.of_rate(rate.terms).map(|terms| (terms, Cow::Owned(terms.text())));
+                for (terms, text) in core::iter::once(whole).chain(share) {
+                    let key = StateKey::Rate(call.tenant.clone(), rate_key(call.environment, &rate.id, holder, &text));
+                    let known = state.get(&key);
+                    let known = known
+                        .as_deref()
+                        .and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
+                    if terms.credit(known, now) < terms.call() {
+                        exceed(&mut charges, ReasonCode::RateExceeded);
+                    }
+                    charges.rates.extend(text_of(key));
                 }
-                charges.rates.extend(text_of(key));
-            }
-        }
+            },
+        );
     }
     for budget in bundle.budgets_of(call.tool) {
-        for holder in holders(call, budget.scope, |subject| budget.charges(subject)) {
-            charge_budget(state, now, call, budget, &holder, usage, &mut charges);
-        }
+        for_each_holder(
+            call,
+            budget.scope,
+            |subject| budget.charges(subject),
+            |holder| {
+                charge_budget(state, now, call, budget, holder, usage, &mut charges);
+            },
+        );
     }
     charge_caller(call.caller, usage, &mut charges);
     if charges.reserved.len() > BUDGETS_PER_CALL_MAX || charges.rates.len() > BUDGETS_PER_CALL_MAX {
@@ -108,7 +123,7 @@ fn charge_budget(
     if amount > left || left == 0 {
         exceed(charges, ReasonCode::BudgetExceeded);
     }
-    charges.reserved.extend(text_of(key).map(|text| Reservation { budget: budget_text(&text, window), amount }));
+    charges.reserved.extend(text_of(key).map(|text| Reservation { budget: budget_text(text, window), amount }));
 }
 
 /// The text under which a budget or a rate stands in the state.
@@ -141,20 +156,20 @@ fn exceed(charges: &mut Charges, code: ReasonCode) {
 
 /// Whose budgets a call is charged to, each once and in the order of their texts: the run's, the tenant's, or those of the subject and of
 /// everybody on whose behalf it acts.
-fn holders(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool) -> Vec<String> {
+fn for_each_holder(call: &ChargedCall<'_>, scope: Scope, charges: impl Fn(&str) -> bool, mut charge: impl FnMut(&str)) {
     let subjects = core::iter::once(call.subject).chain(call.chain.iter().map(String::as_str));
     let mut charged = subjects.filter(|subject| charges(subject)).peekable();
     if charged.peek().is_none() {
-        return Vec::new();
+        return;
     }
     match scope {
         Scope::Principal => {
-            let mut holders: Vec<String> = charged.map(|subject| ["principal:", subject].concat()).collect();
-            holders.sort_unstable();
-            holders.dedup();
-            holders
+            let mut subjects: Vec<&str> = charged.collect();
+            subjects.sort_unstable();
+            subjects.dedup();
+            subjects.into_iter().for_each(|subject| charge(&["principal:", subject].concat()));
         }
-        Scope::Run => vec![[RUN_HOLDER, call.run_id].concat()],
-        Scope::Tenant => vec!["tenant".to_owned()],
+        Scope::Run => charge(&[RUN_HOLDER, call.run_id].concat()),
+        Scope::Tenant => charge("tenant"),
     }
 }

@@ -67,13 +67,13 @@ pub fn killed<'a>(
     subjects: impl IntoIterator<Item = &'a str>,
     tool: Option<&str>,
 ) -> Option<ReasonCode> {
-    if is_engaged(state, tenant, &KillTarget::Tenant) {
+    if is_engaged(state, tenant, &KillTarget::<&str>::Tenant) {
         return Some(ReasonCode::KillSwitchTenant);
     }
-    if subjects.into_iter().any(|subject| is_engaged(state, tenant, &KillTarget::Agent(subject.to_owned()))) {
+    if subjects.into_iter().any(|subject| is_engaged(state, tenant, &KillTarget::Agent(subject))) {
         return Some(ReasonCode::KillSwitchAgent);
     }
-    let killed = tool.is_some_and(|tool| is_engaged(state, tenant, &KillTarget::Tool(tool.to_owned())));
+    let killed = tool.is_some_and(|tool| is_engaged(state, tenant, &KillTarget::Tool(tool)));
     killed.then_some(ReasonCode::KillSwitchTool)
 }
 
@@ -83,19 +83,19 @@ pub fn killed_since<'a>(
     state: &impl StateRead,
     tenant: &TenantId,
     subjects: impl IntoIterator<Item = &'a str>,
-    tool: &str,
+    tool: &'a str,
     since: Seq,
 ) -> bool {
-    let agents = subjects.into_iter().map(|subject| KillTarget::Agent(subject.to_owned()));
-    let all = [KillTarget::Tenant, KillTarget::Tool(tool.to_owned())].into_iter().chain(agents);
+    let agents = subjects.into_iter().map(KillTarget::Agent);
+    let all = [KillTarget::Tenant, KillTarget::Tool(tool)].into_iter().chain(agents);
     all.into_iter().any(|target| switch(state, tenant, &target).is_some_and(|known| known.engaged_at >= since))
 }
 
-fn is_engaged(state: &impl StateRead, tenant: &TenantId, target: &KillTarget) -> bool {
+fn is_engaged(state: &impl StateRead, tenant: &TenantId, target: &KillTarget<impl AsRef<str>>) -> bool {
     switch(state, tenant, target).is_some_and(|known| known.engaged)
 }
 
-fn switch(state: &impl StateRead, tenant: &TenantId, target: &KillTarget) -> Option<KillSwitchRecord> {
+fn switch(state: &impl StateRead, tenant: &TenantId, target: &KillTarget<impl AsRef<str>>) -> Option<KillSwitchRecord> {
     match state.get(&StateKey::KillSwitch(tenant.clone(), target.key())).as_deref() {
         Some(Record::KillSwitch(known)) => Some(known.clone()),
         _ => None,

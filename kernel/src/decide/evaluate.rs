@@ -217,7 +217,8 @@ fn judge<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, events: &mut Vec
     let stored = runs::stored(ctx, &asked.caller.tenant, &run_id);
     let mut run = runs::before(ctx, stored.as_deref(), asked, subject);
     taint::receive(ctx, asked, &of_subject, &run_id, &mut run, events);
-    let mut judged = Judged { run_id: Some(run_id.clone()), ..Judged::deny(ReasonCode::KernelFault) };
+    let mut judged = Judged::deny(ReasonCode::KernelFault);
+    judged.run_id = Some(run_id.clone());
     judged.effects.mode = run_mode::of_call(&run, &of_subject);
     judged.effects.taint.clone_from(&asked.evaluate.context.taint);
     let who = Who { subject, run_id: &run_id, run: &run, of_subject: &of_subject };

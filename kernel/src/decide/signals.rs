@@ -47,12 +47,12 @@ fn not_about_itself<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subje
 pub fn signals_of<'a>(
     state: &impl StateRead,
     tenant: &TenantId,
-    run_id: Option<&str>,
+    run_id: Option<&'a str>,
     subjects: impl IntoIterator<Item = &'a str>,
     now: Time,
 ) -> Signals {
-    let run = run_id.map(|run_id| SignalScope::Run(run_id.to_owned()));
-    let subjects = subjects.into_iter().map(|subject| SignalScope::Subject(subject.to_owned()));
+    let run = run_id.map(SignalScope::Run);
+    let subjects = subjects.into_iter().map(SignalScope::Subject);
     let scopes = [SignalScope::Tenant].into_iter().chain(run).chain(subjects);
     scopes.map(|scope| held(state, tenant, &scope, now)).fold(Signals::default(), Signals::max)
 }
@@ -62,13 +62,13 @@ pub(super) fn adjustment_of<'a, S: StateRead>(
     ctx: &Context<'_, S>,
     bundle: &CompiledBundle,
     tenant: &TenantId,
-    run_id: Option<&str>,
+    run_id: Option<&'a str>,
     subjects: impl IntoIterator<Item = &'a str>,
 ) -> Adjustment {
     bundle.adjustment(&signals_of(ctx.state, tenant, run_id, subjects, ctx.now))
 }
 
-fn held(state: &impl StateRead, tenant: &TenantId, scope: &SignalScope, now: Time) -> Signals {
+fn held(state: &impl StateRead, tenant: &TenantId, scope: &SignalScope<&str>, now: Time) -> Signals {
     match state.get(&StateKey::Signal(tenant.clone(), scope.key())).as_deref() {
         Some(Record::Signal(record)) => record.signals(now),
         _ => Signals::default(),

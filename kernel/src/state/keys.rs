@@ -136,10 +136,10 @@ pub enum StateKey {
         bucket: u64,
         /// The caller's tenant.
         tenant: TenantId,
-        /// Whose id it is, as of `Command::principal`.
-        principal: String,
         /// The id.
         id: RequestId,
+        /// Whose id it is, as of `Command::principal`.
+        principal: String,
     },
     /// What holds for all runs of a subject.
     SubjectState(TenantId, String),

@@ -14,7 +14,7 @@ use crate::codec::CodecError;
 pub struct MemoryState {
     /// By the number of the key's kind, then by key: what is asked for in every decision stands among few of its kind, however many
     /// requests are remembered.
-    records: BTreeMap<u8, BTreeMap<StateKey, Arc<Record>>>,
+    records: Vec<BTreeMap<StateKey, Arc<Record>>>,
     compiled: BTreeMap<Hash, Arc<CompiledBundle>>,
 }
 
@@ -27,7 +27,7 @@ impl MemoryState {
     /// Takes in what a batch changed: dropped buckets first, then the records.
     pub fn commit(&mut self, changes: &[(StateKey, Option<Arc<Record>>)], dropped_buckets: &[u64]) {
         for bucket in dropped_buckets {
-            for kind in self.records.values_mut() {
+            for kind in &mut self.records {
                 kind.retain(|key, _| !matches!(key, StateKey::Request { bucket: b, .. } if *b == *bucket));
             }
         }
@@ -43,7 +43,11 @@ impl MemoryState {
                 None => self.compiled.remove(hash),
             };
         }
-        let kind = self.records.entry(key.number()).or_default();
+        let number = usize::from(key.number());
+        if self.records.len() <= number {
+            self.records.resize_with(number + 1, BTreeMap::new);
+        }
+        let Some(kind) = self.records.get_mut(number) else { return };
         match record {
             Some(record) => kind.insert(key.clone(), record),
             None => kind.remove(key),
@@ -52,7 +56,7 @@ impl MemoryState {
 
     /// Every record, by the number of the key's kind, then by key.
     pub fn records(&self) -> impl Iterator<Item = (&StateKey, &Arc<Record>)> {
-        self.records.values().flatten()
+        self.records.iter().flatten()
     }
 
     /// Every record as bytes, in the same order.
@@ -74,7 +78,7 @@ impl MemoryState {
 
 impl StateRead for MemoryState {
     fn get(&self, key: &StateKey) -> Option<Arc<Record>> {
-        self.records.get(&key.number())?.get(key).cloned()
+        self.records.get(usize::from(key.number()))?.get(key).cloned()
     }
 
     fn bundle(&self, hash: &Hash) -> Option<Arc<CompiledBundle>> {

@@ -196,13 +196,10 @@ impl<'a> Parser<'a> {
 
     fn string(&mut self) -> Result<String, ValueError> {
         self.take(b'"', "a string")?;
-        let mut out = String::new();
+        let start = self.at;
+        self.pass_plain();
+        let mut out = self.slice(start).to_owned();
         loop {
-            let start = self.at;
-            let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-            let special = |b: &u8| matches!(b, b'"' | b'\\' | ..0x20);
-            self.at += rest.iter().position(special).unwrap_or(rest.len());
-            out.push_str(self.slice(start));
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -212,7 +209,15 @@ impl<'a> Parser<'a> {
                 Some(_) => return Err(self.expected("an escaped control character")),
                 None => return Err(self.expected("a closing quotation mark")),
             }
+            let start = self.at;
+            self.pass_plain();
+            out.push_str(self.slice(start));
         }
+    }
+
+    /// Passes over what stands for itself in a string.
+    fn pass_plain(&mut self) {
+        self.at += plain_length(self.text.as_bytes().get(self.at..).unwrap_or_default());
     }
 
     fn escape(&mut self) -> Result<char, ValueError> {
@@ -262,6 +267,35 @@ impl<'a> Parser<'a> {
         }
         Ok(code)
     }
+}
+
+/// 1 in each byte of a word, and the highest bit of each.
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// How many bytes stand for themselves before the first quotation mark, backslash or control character. Eight are looked at together.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut passed = 0;
+    for word in words {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return passed + special.trailing_zeros() as usize / 8;
+        }
+        passed += 8;
+    }
+    let rest = bytes.get(passed..).unwrap_or_default();
+    passed + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)).unwrap_or(rest.len())
+}
+
+/// The highest bit of bytes of a word that are special. Of those marked, the first is right; a borrow may have marked others behind it.
+const fn special_bytes(word: u64) -> u64 {
+    below(word, 0x20) | below(word ^ (ONES * b'"' as u64), 1) | below(word ^ (ONES * b'\\' as u64), 1)
+}
+
+/// The highest bit of bytes that are smaller than `end`.
+const fn below(word: u64, end: u64) -> u64 {
+    word.wrapping_sub(ONES * end) & !word & HIGHS
 }
 
 #[cfg(test)]
@@ -315,6 +349,24 @@ mod tests {
         }
         assert!(matches!(parse(b"\"\xff\""), Err(ValueError::NotUtf8 { offset: 1 })));
         assert_eq!(parse_object(b"[]").unwrap_err(), ValueError::NotAnObject);
+    }
+
+    #[test]
+    fn the_first_special_byte_is_found_wherever_it_is() {
+        let plain = ["a", " ", "é", "😀", "\u{7f}", "\u{80}", "!", "#", "[", "]", "/"].concat().repeat(3);
+        let by_one =
+            |bytes: &[u8]| bytes.iter().position(|b| matches!(b, b'"' | b'\\' | ..0x20)).unwrap_or(bytes.len());
+        assert_eq!(plain_length(plain.as_bytes()), plain.len());
+        for at in 0..=plain.len() {
+            for special in [0, 1, 0x1f, b'"', b'\\'] {
+                let mut bytes = plain.clone().into_bytes();
+                bytes.insert(at, special);
+                for after in [special, b'"', b'!', 0xff] {
+                    bytes.insert(at + 1, after);
+                    assert_eq!((plain_length(&bytes), by_one(&bytes)), (at, at), "{special} {after}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub(in crate::decide) fn attach<S: StateRead>(
     events: &mut Vec<Event>,
 ) {
     let EventBody::Decision(body) = &mut decision.body else { return };
-    let Some(subject) = body.subject.clone().filter(|_| body.effective == Verdict::Escalate) else { return };
+    if body.effective != Verdict::Escalate {
+        return;
+    }
+    let Some(subject) = body.subject.clone() else { return };
     let tenant = &asked.caller.tenant;
     if waiting(ctx, asked, &subject, events) >= APPROVALS_PER_SUBJECT_MAX {
         (body.verdict, body.effective) = (Verdict::Deny, Verdict::Deny);

@@ -26,14 +26,18 @@ impl Layers {
     pub(super) fn of<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Layers, ReasonCode> {
         let (tenant, environment) = (&asked.caller.tenant, &asked.evaluate.environment);
         let layers = Layers::of_baseline(ctx, asked)?;
-        let runtime = ctx.state.runtime(tenant, environment);
-        let set = ctx.state.get(&StateKey::RuntimeRules(tenant.clone(), environment.clone())).is_some();
-        if set && runtime.is_none() { Err(ReasonCode::PolicyError) } else { Ok(Layers { runtime, ..layers }) }
+        if ctx.state.get(&StateKey::RuntimeRules(tenant.clone(), environment.clone())).is_none() {
+            return Ok(layers);
+        }
+        let runtime = Some(ctx.state.runtime(tenant, environment).ok_or(ReasonCode::PolicyError)?);
+        Ok(Layers { runtime, ..layers })
     }
 
     /// The baseline alone, for calls about which the tenant's own rules say nothing.
     pub(super) fn of_baseline<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>) -> Result<Layers, ReasonCode> {
-        let hash = baseline(ctx.state, &asked.evaluate.environment).or_else(|| baseline(ctx.state, EVERYWHERE));
+        let system = TenantId::system();
+        let of = |environment: &str| baseline(ctx.state, &system, environment);
+        let hash = of(&asked.evaluate.environment).or_else(|| of(EVERYWHERE));
         let baseline = match hash {
             Some(hash) => Some(ctx.state.bundle(&hash).ok_or(ReasonCode::PolicyError)?),
             None => None,
@@ -64,8 +68,8 @@ impl Layers {
     }
 }
 
-fn baseline(state: &impl StateRead, environment: &str) -> Option<Hash> {
-    match state.get(&StateKey::ActiveBundle(TenantId::system(), environment.to_owned())).as_deref() {
+fn baseline(state: &impl StateRead, system: &TenantId, environment: &str) -> Option<Hash> {
+    match state.get(&StateKey::ActiveBundle(system.clone(), environment.to_owned())).as_deref() {
         Some(Record::ActiveBundle(active)) => Some(active.bundle),
         _ => None,
     }

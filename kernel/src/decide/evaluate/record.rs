@@ -117,19 +117,15 @@ pub fn request_hash(tenant: &TenantId, subject: Option<&str>, evaluate: &Evaluat
     let mut chain = Writer::new();
     chain.count(evaluate.context.on_behalf_of.len());
     evaluate.context.on_behalf_of.iter().for_each(|subject| chain.text(subject));
-    let chain = chain.finish();
-    let parts: [&[u8]; 8] = [
-        tenant.as_str().as_bytes(),
-        evaluate.environment.as_bytes(),
-        subject.unwrap_or_default().as_bytes(),
-        &chain,
-        evaluate.tool.as_bytes(),
-        schema.map_or(&[], |hash| hash.as_bytes()),
-        evaluate.content_type.as_bytes(),
-        &evaluate.inputs,
-    ];
-    let lengths = parts.map(|part| u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-    let [l0, l1, l2, l3, l4, l5, l6, l7] = &lengths;
-    let [p0, p1, p2, p3, p4, p5, p6, p7] = parts;
-    sha256(&[b"assent request/2\n", l0, p0, l1, p1, l2, p2, l3, p3, l4, p4, l5, p5, l6, p6, l7, p7])
+    let mut asked = Writer::new();
+    asked.fixed(b"assent request/2\n");
+    asked.text(tenant.as_str());
+    asked.text(&evaluate.environment);
+    asked.text(subject.unwrap_or_default());
+    asked.bytes(&chain.finish());
+    asked.text(&evaluate.tool);
+    asked.bytes(schema.map_or(&[], |hash| hash.as_bytes()));
+    asked.text(&evaluate.content_type);
+    asked.count(evaluate.inputs.len());
+    sha256(&[&asked.finish(), &evaluate.inputs])
 }

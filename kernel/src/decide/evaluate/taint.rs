@@ -23,7 +23,7 @@ pub(in crate::decide) fn receive<S: StateRead>(
         run.taint.iter().any(|(source, origin, _)| source == label.source && origin == label.origin)
     };
     // A run at its cap tells origins apart no more: there it is enough that the source is known.
-    let full = run.taint.iter().count() >= crate::limits::TAINT_ORIGINS_MAX;
+    let full = run.taint.len() >= crate::limits::TAINT_ORIGINS_MAX;
     let is_new = |label: &&TaintLabel| !(knows(label) || (full && run.taint.has(label.source)));
     let new: Vec<TaintLabel> = of_subject.labels(ctx.now).filter(is_new).cloned().collect();
     let generation = of_subject.generation(ctx.now);

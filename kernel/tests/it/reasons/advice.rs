@@ -113,7 +113,10 @@ const ADVICE: &[(ReasonCode, &str)] = &[
     (RegoUndefined, "The Rego policy says nothing about this call; add a default decision to it."),
     (NoMatchingRule, "Nothing allows the call: add a contract or an allow rule if it should pass."),
     (PolicyError, "Run `assent policy test` with this call; a rule compares things that cannot be compared."),
-    (PolicyBudget, "Simplify the policy, shrink the input, or ask less often where the policy is in Rego: what a call and a tenant may take is counted."),
+    (
+        PolicyBudget,
+        "Simplify the policy, shrink the input, or ask less often where the policy is in Rego: what a call and a tenant may take is counted.",
+    ),
     (ComputeConflict, "Make sure that only one rule replaces a given call."),
     (
         ComputeRejected,
