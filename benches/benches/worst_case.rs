@@ -46,6 +46,7 @@ fn cases() -> Vec<Policy> {
         hostile::rego_loop(),
         hostile::rego_written_patterns(),
         hostile::rego_patterns(),
+        hostile::everything(),
     ]);
     cases
 }

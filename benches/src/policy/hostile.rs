@@ -42,9 +42,13 @@ fn rules(parameters: impl Fn(usize) -> String) -> String {
     text + "- {id: rest, priority: 900, match: {}, decision: allow}\n"
 }
 
-/// 10,000 rules about a number, all looked at, and a small call.
+/// 10,000 rules about a number, and a small call. All are looked at: what they ask first is answered with yes.
 pub fn many_rules() -> Policy {
-    policy("10,000 rules by range, 16 bytes", &rules(|n| format!("n: {{min: {n}}}")), r#"{"n":0,"s":"a"}"#.to_owned())
+    policy(
+        "10,000 rules by range, 16 bytes",
+        &rules(|n| format!("n: {{min: 0, max: -{n}}}")),
+        r#"{"n":0,"s":"a"}"#.to_owned(),
+    )
 }
 
 /// 10,000 rules, each with a pattern; 4,000 different ones, so that none is warm, and a text as long as the kernel lets each look through.
@@ -62,7 +66,7 @@ pub fn large_texts(name: &'static str, bytes: usize) -> Policy {
         let Some(text) = room.checked_sub(10).filter(|text| *text > 0) else { break };
         let _ = write!(inputs, r#","t{n:03}":"{}""#, "a".repeat(text.min(PATTERN_INPUT_BYTES_MAX)));
     }
-    policy(name, &rules(|n| format!("n: {{min: {n}}}")), inputs + "}")
+    policy(name, &rules(|n| format!("n: {{min: 0, max: -{n}}}")), inputs + "}")
 }
 
 /// 10,000 rules about a number, and a payload of `bytes` that is a list of small numbers: as many values as the kernel takes.
@@ -70,7 +74,7 @@ pub fn many_values(name: &'static str, bytes: usize) -> Policy {
     // 65,536 values at most, the object and the list among them.
     let count = (bytes.saturating_sub(32) / 16).min(65_500);
     let numbers: Vec<String> = (0..count).map(|n| format!("{:015}", 100_000_000_000_000 + n)).collect();
-    policy(name, &rules(|n| format!("n: {{min: {n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
+    policy(name, &rules(|n| format!("n: {{min: 0, max: -{n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
 }
 
 /// A pattern that rules look for in a text of 64 KiB as often as one call pays for, if it has a table; as many more rules as there may
@@ -81,9 +85,31 @@ pub fn long_subjects(name: &'static str, pattern: &str, unit: &str) -> Policy {
     let rest = "a".repeat(LARGEST - bytes - 32);
     let rules = rules(|n| match n {
         1..=LONG_TEXTS => format!("s: {{pattern: '{pattern}'}}"),
-        _ => format!("n: {{min: {n}}}"),
+        _ => format!("n: {{min: 0, max: -{n}}}"),
     });
     policy(name, &rules, format!(r#"{{"n":0,"s":"{text}","t":"{rest}"}}"#))
+}
+
+/// Everything that a call may take at once, none of it exhausted: as many rules as there may be, patterns, a condition and Rego near their
+/// budgets, and inputs of the greatest length, half of them numbers.
+pub fn everything() -> Policy {
+    let text = "x".repeat(PATTERN_INPUT_BYTES_MAX - PATTERN_OVERHEAD_BYTES);
+    let rules = rules(|n| match n {
+        1..LONG_TEXTS => "s: {pattern: '(x+x+)+[c-w]'}".to_owned(),
+        _ => format!("n: {{min: 0, max: -{n}}}"),
+    });
+    let condition = "- {id: near, priority: 1, match: {}, condition: 'args.l.exists(x, args.m.exists(y, x + y < 0))', decision: deny}\n";
+    let rego = "rego:\n  modules:\n    - file: near.rego\n      source: |\n        package assent\n        \
+                decision if count([1 | some i in numbers.range(1, 20); i == 7]) > 0\n";
+    let numbers = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let start = format!(r#"{{"n":0,"l":[{}],"m":[{}],"s":"{text}","k":["#, numbers(25), numbers(25));
+    let many: Vec<String> = (0..(LARGEST / 2 - 16) / 16).map(|n| format!("{:015}", 100_000_000_000_000 + n)).collect();
+    let rest = LARGEST - start.len() - many.join(",").len() - 16;
+    let inputs = format!(r#"{start}{}],"t":"{}"}}"#, many.join(","), "a".repeat(rest));
+    // The condition takes the place of one of as many rules as there may be.
+    let last = format!("- {{id: d{},", RULES_MAX - 1);
+    let rules = rules.lines().filter(|line| !line.starts_with(&last)).collect::<Vec<_>>().join("\n") + "\n";
+    policy("everything at once", &(rules + condition + rego), inputs)
 }
 
 /// Patterns with what is known to be dear elsewhere, and texts that almost match: name, pattern and what the text repeats. None ends with
@@ -168,7 +194,9 @@ mod tests {
 
     #[test]
     fn whatever_is_looked_at_the_last_rule_allows() {
-        for policy in [many_rules(), many_patterns(), large_texts("t", LARGEST), many_values("v", LARGEST)] {
+        for policy in
+            [many_rules(), many_patterns(), large_texts("t", LARGEST), many_values("v", LARGEST), everything()]
+        {
             assert_eq!(ask(&policy).verdict, Verdict::Allow, "{}", policy.name);
         }
         for (name, pattern, unit) in PATTERNS {
