@@ -8,6 +8,7 @@ use assent_ledger::ids::Time;
 use crate::command::Usage;
 use crate::limits::{REGO_UNITS_AT_ONCE, REGO_UNITS_PER_SECOND};
 use crate::state::keys::RateRecord;
+use crate::value::decimal::{DECIMAL_BYTES_MAX, push_decimal};
 
 /// What a budget counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,27 +98,6 @@ impl Period {
 /// Months since the year 0, January of which counts as 1.
 const fn month_of(time: Time) -> u64 {
     time.months() + 1
-}
-
-/// Most digits of a 64-bit number.
-const DECIMAL_BYTES_MAX: usize = 20;
-
-/// Appends a number as it is usually written.
-fn push_decimal(text: &mut String, number: u64) {
-    let mut digits = [0; DECIMAL_BYTES_MAX];
-    let mut rest = number;
-    let mut length = 0;
-    for digit in digits.iter_mut().rev() {
-        // Below ten: it fits.
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        length += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    let written = digits.get(DECIMAL_BYTES_MAX - length..).and_then(|digits| core::str::from_utf8(digits).ok());
-    text.push_str(written.unwrap_or_default());
 }
 
 /// The parts with `|` between them, and room for so many bytes more. Every call makes some of these texts: they are put together without
@@ -321,15 +301,6 @@ const _: () = assert!(RATE_CALLS_MAX as u128 * (RATE_SECONDS_MAX as u128 * 1_000
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-
-    #[test]
-    fn numbers_are_written_as_usual() {
-        for number in [0, 1, 9, 10, 99, 100, 1_000_000, u64::MAX - 1, u64::MAX] {
-            let mut text = "n".to_owned();
-            push_decimal(&mut text, number);
-            assert_eq!(text, format!("n{number}"));
-        }
-    }
 
     #[test]
     fn charges_have_one_text() {

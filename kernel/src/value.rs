@@ -3,6 +3,7 @@
 //! The order of an object's members never matters: they are kept sorted by name.
 
 mod canonical;
+pub(crate) mod decimal;
 mod number;
 mod parse;
 mod write;

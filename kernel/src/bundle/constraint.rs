@@ -122,7 +122,7 @@ fn node(value: &Value, at: Position) -> Node {
         Value::Null => scalar("null", true),
         Value::Bool(true) => scalar("true", true),
         Value::Bool(false) => scalar("false", true),
-        Value::Number(number) => scalar(number.text(), true),
+        Value::Number(number) => scalar(&number.text(), true),
         Value::String(text) => scalar(text, false),
         Value::Array(elements) => NodeKind::List(elements.iter().map(|element| node(element, at)).collect()),
         Value::Object(object) => {

@@ -198,8 +198,8 @@ impl Shape {
         }
     }
 
-    fn check(&self, value: &Value, argument: &str) -> Result<(), ArgumentError> {
-        let argument = || argument.to_owned();
+    fn check(&self, value: &Value, name: &str) -> Result<(), ArgumentError> {
+        let argument = || name.to_owned();
         if !self.kind.admits(value) {
             return Err(ArgumentError::Type { argument: argument(), expected: self.kind.name() });
         }
@@ -217,7 +217,7 @@ impl Shape {
             return Err(ArgumentError::Enum { argument: argument() });
         }
         match (&self.items, value) {
-            (Some(shape), Value::Array(items)) => items.iter().try_for_each(|item| shape.check(item, &argument())),
+            (Some(shape), Value::Array(items)) => items.iter().try_for_each(|item| shape.check(item, name)),
             _ => Ok(()),
         }
     }

@@ -72,7 +72,7 @@ impl Schema {
 
     /// Checks the arguments of a call; the first misfit in order of names is the error.
     pub(super) fn check(&self, args: &Object, work: &Work) -> Result<(), ArgumentError> {
-        self.check_members(args, "", work)
+        self.check_members(args, Way::Root, work)
     }
 
     /// Members that are not declared are refused, unless the schema says otherwise or says nothing about objects at all.
@@ -80,8 +80,8 @@ impl Schema {
         self.additional.unwrap_or(self.types.is_empty() && self.properties.is_empty())
     }
 
-    fn check_value(&self, value: &Value, at: &str, work: &Work) -> Result<(), ArgumentError> {
-        let argument = || at.to_owned();
+    fn check_value(&self, value: &Value, at: Way<'_>, work: &Work) -> Result<(), ArgumentError> {
+        let argument = || at.text();
         if !self.types.is_empty() && !self.types.iter().any(|name| is_of(value, name)) {
             let expected = self.types.first().copied().unwrap_or_default();
             return Err(ArgumentError::Type { argument: argument(), expected });
@@ -100,38 +100,38 @@ impl Schema {
         }
     }
 
-    fn check_text(&self, text: &str, at: &str, work: &Work) -> Result<(), ArgumentError> {
+    fn check_text(&self, text: &str, at: Way<'_>, work: &Work) -> Result<(), ArgumentError> {
         check_length(text.chars().count(), self.lengths, at)?;
         let fits = |pattern: &Pattern| pattern.finds(text, work).unwrap_or(false);
         if self.pattern.as_ref().is_some_and(|pattern| !fits(pattern)) {
-            return Err(ArgumentError::Pattern { argument: at.to_owned() });
+            return Err(ArgumentError::Pattern { argument: at.text() });
         }
         Ok(())
     }
 
-    fn check_elements(&self, elements: &[Value], at: &str, work: &Work) -> Result<(), ArgumentError> {
+    fn check_elements(&self, elements: &[Value], at: Way<'_>, work: &Work) -> Result<(), ArgumentError> {
         check_length(elements.len(), self.counts, at)?;
         if self.unique {
             let mut seen = BTreeSet::new();
             if !elements.iter().all(|element| seen.insert(element.canonical_bytes())) {
-                return Err(ArgumentError::Repeated { argument: at.to_owned() });
+                return Err(ArgumentError::Repeated { argument: at.text() });
             }
         }
         let Some(schema) = &self.items else { return Ok(()) };
         elements
             .iter()
             .enumerate()
-            .try_for_each(|(index, element)| schema.check_value(element, &below(at, &index), work))
+            .try_for_each(|(index, element)| schema.check_value(element, Way::Element(&at, index), work))
     }
 
-    fn check_members(&self, members: &Object, at: &str, work: &Work) -> Result<(), ArgumentError> {
+    fn check_members(&self, members: &Object, at: Way<'_>, work: &Work) -> Result<(), ArgumentError> {
         if let Some(name) = self.required.iter().find(|name| members.get(name).is_none()) {
-            return Err(ArgumentError::Missing { argument: below(at, name) });
+            return Err(ArgumentError::Missing { argument: Way::Member(&at, name).text() });
         }
         members.iter().try_for_each(|(name, value)| match self.properties.get(name) {
-            Some(schema) => schema.check_value(value, &below(at, &name), work),
+            Some(schema) => schema.check_value(value, Way::Member(&at, name), work),
             None if self.is_open() => Ok(()),
-            None => Err(ArgumentError::Unknown { argument: below(at, &name) }),
+            None => Err(ArgumentError::Unknown { argument: Way::Member(&at, name).text() }),
         })
     }
 
@@ -286,18 +286,33 @@ fn is_of(value: &Value, name: &str) -> bool {
     }
 }
 
-fn check_length(length: usize, (least, most): (u64, Option<u64>), at: &str) -> Result<(), ArgumentError> {
+fn check_length(length: usize, (least, most): (u64, Option<u64>), at: Way<'_>) -> Result<(), ArgumentError> {
     let length = u64::try_from(length).unwrap_or(u64::MAX);
     if let Some(max) = most.filter(|most| length > *most) {
-        return Err(ArgumentError::Length { argument: at.to_owned(), max });
+        return Err(ArgumentError::Length { argument: at.text(), max });
     }
     if length < least {
-        return Err(ArgumentError::Short { argument: at.to_owned(), min: least });
+        return Err(ArgumentError::Short { argument: at.text(), min: least });
     }
     Ok(())
 }
 
-/// The way to a member or element: the argument's name, then steps after slashes.
-fn below(at: &str, step: &impl core::fmt::Display) -> String {
-    if at.is_empty() { step.to_string() } else { format!("{at}/{step}") }
+/// The way to a member or element, which becomes a text only where something does not fit.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Root,
+    Member(&'a Way<'a>, &'a str),
+    Element(&'a Way<'a>, usize),
+}
+
+impl Way<'_> {
+    /// The argument's name, then steps after slashes.
+    fn text(self) -> String {
+        let (above, step) = match self {
+            Way::Root => return String::new(),
+            Way::Member(above, name) => (above.text(), name.to_owned()),
+            Way::Element(above, index) => (above.text(), index.to_string()),
+        };
+        if above.is_empty() { step } else { format!("{above}/{step}") }
+    }
 }

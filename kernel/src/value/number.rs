@@ -2,6 +2,9 @@
 
 use core::cmp::Ordering;
 use core::fmt;
+use std::borrow::Cow;
+
+use super::decimal::{DECIMAL_BYTES_MAX, push_decimal};
 
 /// Most significant digits: every coefficient of that many digits fits 128 bits.
 const DIGITS_MAX: u32 = 38;
@@ -34,16 +37,38 @@ const POWERS: [u64; 20] = [
 const EXPONENT_MAX: i32 = 999;
 /// Most bytes of a number's text.
 const TEXT_BYTES_MAX: usize = 512;
+/// Any integer of so many digits is within the range of integers.
+const PLAIN_DIGITS_MAX: usize = 18;
+
+const _: () = assert!(10u64.pow(PLAIN_DIGITS_MAX as u32) <= i64::MAX as u64 && PLAIN_DIGITS_MAX + 1 < POWERS.len());
 
 /// A JSON number: its text, and `±coefficient × 10^exponent` for exact comparison. Equality and order ignore the text.
+///
+/// Calls may consist of numbers: those that are written as plain integers take no memory of their own, and their text is made when it is
+/// asked for.
 #[derive(Clone)]
 pub struct Number {
-    text: Box<str>,
+    /// Zero where `written` has it.
+    coefficient: u64,
+    exponent: i16,
     negative: bool,
-    /// Without trailing decimal zeros; zero has exponent 0 and no sign.
+    integer: bool,
+    written: Option<Box<Written>>,
+}
+
+/// The text of a number that is not a plain integer, and its coefficient.
+#[derive(Clone)]
+struct Written {
+    text: Box<str>,
+    coefficient: u128,
+}
+
+/// `±coefficient × 10^exponent`.
+#[derive(Clone, Copy)]
+struct Parts {
+    negative: bool,
     coefficient: u128,
     exponent: i32,
-    integer: bool,
 }
 
 /// Why a text is not a number this kernel compares.
@@ -63,6 +88,35 @@ pub enum NumberError {
 impl Number {
     /// Parses one JSON number; nothing may precede or follow it.
     pub fn parse(text: &str) -> Result<Number, NumberError> {
+        match Number::plain_at(text.as_bytes()) {
+            Some((number, length)) if length == text.len() => Ok(number),
+            _ => Number::parse_any(text),
+        }
+    }
+
+    /// The number that a text begins with and its length, if it is a plain integer of so many digits as any sign leaves room for: most
+    /// numbers are, and are read in one pass.
+    #[inline]
+    pub(super) fn plain_at(text: &[u8]) -> Option<(Number, usize)> {
+        let sign = usize::from(text.first() == Some(&b'-'));
+        let digits = text.get(sign..)?;
+        let looked_at = digits.get(..=PLAIN_DIGITS_MAX).unwrap_or(digits);
+        let (mut magnitude, mut length) = (0u64, 0);
+        for byte in looked_at {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            magnitude = magnitude * 10 + u64::from(digit);
+            length += 1;
+        }
+        let leading_zero = digits.first() == Some(&b'0') && (sign > 0 || length > 1);
+        let goes_on = matches!(digits.get(length), Some(b'.' | b'e' | b'E' | b'+' | b'-'));
+        let is_plain = (1..=PLAIN_DIGITS_MAX).contains(&length) && !leading_zero && !goes_on;
+        is_plain.then(|| (Number::plain(sign > 0, magnitude), sign + length))
+    }
+
+    fn parse_any(text: &str) -> Result<Number, NumberError> {
         let (negative, unsigned) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -89,17 +143,54 @@ impl Number {
         let fraction_text = fraction.unwrap_or_default();
         let coefficient = parse_coefficient(whole, fraction_text)?;
         let fraction_digits = i32::try_from(fraction_text.len()).map_err(|_| NumberError::Precision)?;
+        let parts = Parts { negative, coefficient, exponent: exponent.saturating_sub(fraction_digits) }.normalised();
         let integer = fraction.is_none() && written_exponent.is_none();
-        let mut number = Number { text: text.into(), negative, coefficient, exponent, integer };
-        number.exponent = exponent.saturating_sub(fraction_digits);
-        number.normalise();
-        number.check_integer_range()?;
-        Ok(number)
+        if integer && !is_in_integer_range(text, &parts) {
+            return Err(NumberError::IntegerRange);
+        }
+        Ok(Number::written(&parts, integer, text.into()))
+    }
+
+    /// A whole number that is written as usual. Minus zero is not.
+    #[inline]
+    fn plain(negative: bool, magnitude: u64) -> Number {
+        let (mut coefficient, mut exponent) = (magnitude, 0);
+        while coefficient != 0 && coefficient.is_multiple_of(10) {
+            coefficient /= 10;
+            exponent += 1;
+        }
+        Number { coefficient, exponent, negative, integer: true, written: None }
+    }
+
+    /// A number in normal form with a text of its own.
+    fn written(parts: &Parts, integer: bool, text: Box<str>) -> Number {
+        let written = Some(Box::new(Written { text, coefficient: parts.coefficient }));
+        // Exponents are bounded wherever a number comes from: by 999, and by the length of a text.
+        let exponent = i16::try_from(parts.exponent).unwrap_or(i16::MAX);
+        Number { coefficient: 0, exponent, negative: parts.negative, integer, written }
+    }
+
+    fn parts(&self) -> Parts {
+        let coefficient = self.written.as_ref().map_or_else(|| self.coefficient.into(), |written| written.coefficient);
+        Parts { negative: self.negative, coefficient, exponent: self.exponent.into() }
     }
 
     /// The number as it was written.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.written {
+            Some(written) => Cow::Borrowed(&written.text),
+            None => Cow::Owned(self.plain_text()),
+        }
+    }
+
+    fn plain_text(&self) -> String {
+        let power = usize::try_from(self.exponent).ok().and_then(|exponent| POWERS.get(exponent));
+        // It was made of 64 bits, in which it fits again.
+        let magnitude = self.coefficient.saturating_mul(power.copied().unwrap_or(1));
+        let mut text = String::with_capacity(1 + DECIMAL_BYTES_MAX);
+        text.push_str(if self.negative { "-" } else { "" });
+        push_decimal(&mut text, magnitude);
+        text
     }
 
     /// Whether it was written without fraction and exponent.
@@ -109,60 +200,41 @@ impl Number {
 
     /// The whole number.
     pub fn from_u64(value: u64) -> Number {
-        let mut number = Number {
-            text: value.to_string().into(),
-            negative: false,
-            coefficient: value.into(),
-            exponent: 0,
-            integer: true,
-        };
-        number.normalise();
-        number
+        Number::plain(false, value)
     }
 
     /// The exact sum, in normal form; `None` when it has more than 38 significant digits or too large an exponent.
     pub fn checked_add(&self, other: &Number) -> Option<Number> {
-        let shared = match (self.coefficient, other.coefficient) {
-            (0, _) => other.exponent,
-            (_, 0) => self.exponent,
-            _ => self.exponent.min(other.exponent),
+        let (own, others) = (self.parts(), other.parts());
+        let shared = match (own.coefficient, others.coefficient) {
+            (0, _) => others.exponent,
+            (_, 0) => own.exponent,
+            _ => own.exponent.min(others.exponent),
         };
-        let (a, b) = (self.coefficient_at(shared)?, other.coefficient_at(shared)?);
-        let (negative, coefficient) = if self.negative == other.negative {
-            (self.negative, a.checked_add(b)?)
+        let (a, b) = (own.coefficient_at(shared)?, others.coefficient_at(shared)?);
+        let (negative, coefficient) = if own.negative == others.negative {
+            (own.negative, a.checked_add(b)?)
         } else if a >= b {
-            (self.negative, a - b)
+            (own.negative, a - b)
         } else {
-            (other.negative, b - a)
+            (others.negative, b - a)
         };
-        Number { text: "".into(), negative, coefficient, exponent: shared, integer: false }.in_range()
+        Parts { negative, coefficient, exponent: shared }.in_range()
     }
 
     /// The number with the other sign.
     pub fn negated(&self) -> Number {
-        let mut number = Number { negative: !self.negative && self.coefficient != 0, ..self.clone() };
-        number.text = number.normal_text().into();
-        number.integer = false;
-        number
+        let own = self.parts();
+        let parts = Parts { negative: !own.negative && own.coefficient != 0, ..own };
+        Number::written(&parts, false, parts.text().into())
     }
 
     /// The exact product, in normal form; `None` when it has more than 38 significant digits or too large an exponent.
     pub fn checked_mul(&self, other: &Number) -> Option<Number> {
-        let coefficient = self.coefficient.checked_mul(other.coefficient)?;
-        let exponent = self.exponent.checked_add(other.exponent)?;
-        let negative = self.negative != other.negative;
-        Number { text: "".into(), negative, coefficient, exponent, integer: false }.in_range()
-    }
-
-    /// The number in normal form with its text, when that text could be read back.
-    fn in_range(mut self) -> Option<Number> {
-        self.normalise();
-        let digits = self.coefficient.checked_ilog10().unwrap_or(0);
-        if digits >= DIGITS_MAX || self.exponent.unsigned_abs() > EXPONENT_MAX.unsigned_abs() {
-            return None;
-        }
-        self.text = self.normal_text().into();
-        Some(self)
+        let (own, others) = (self.parts(), other.parts());
+        let coefficient = own.coefficient.checked_mul(others.coefficient)?;
+        let exponent = own.exponent.checked_add(others.exponent)?;
+        Parts { negative: own.negative != others.negative, coefficient, exponent }.in_range()
     }
 
     /// The number in thousandths; `None` when it is negative, has more than three decimals, or does not fit.
@@ -170,7 +242,79 @@ impl Number {
         if self.negative {
             return None;
         }
-        u64::try_from(self.coefficient_at(-3)?).ok()
+        u64::try_from(self.parts().coefficient_at(-3)?).ok()
+    }
+
+    /// Whether it is a whole number, however it was written.
+    pub const fn is_whole(&self) -> bool {
+        self.exponent >= 0
+    }
+
+    /// One text per value, whatever was written: `-125e-1` for -12.50.
+    pub fn normal_text(&self) -> String {
+        self.parts().text()
+    }
+
+    /// The magnitude of a whole number of ordinary size: 64 bits times a power of ten below 10^20 fit 128 bits.
+    fn small_magnitude(&self) -> Option<u128> {
+        let coefficient = match &self.written {
+            Some(written) => u64::try_from(written.coefficient).ok()?,
+            None => self.coefficient,
+        };
+        let power = POWERS.get(usize::try_from(self.exponent).ok()?)?;
+        Some(u128::from(coefficient) * u128::from(*power))
+    }
+
+    fn compare_magnitude(&self, other: &Number) -> Ordering {
+        // Rules compare one argument with one bound after the other: what is usual must not count digits.
+        match (self.small_magnitude(), other.small_magnitude()) {
+            (Some(own), Some(others)) => own.cmp(&others),
+            _ => self.parts().compare_magnitude(&other.parts()),
+        }
+    }
+}
+
+impl Parts {
+    /// One text per value: the coefficient, and the exponent after an `e`.
+    fn text(&self) -> String {
+        let mut text = String::with_capacity(2 * DECIMAL_BYTES_MAX);
+        text.push_str(if self.negative { "-" } else { "" });
+        match u64::try_from(self.coefficient) {
+            Ok(small) => push_decimal(&mut text, small),
+            Err(_) => text.push_str(&self.coefficient.to_string()),
+        }
+        text.push_str(if self.exponent < 0 { "e-" } else { "e" });
+        push_decimal(&mut text, self.exponent.unsigned_abs().into());
+        text
+    }
+
+    /// Without trailing decimal zeros; zero has exponent 0 and no sign.
+    fn normalised(mut self) -> Parts {
+        if self.coefficient == 0 {
+            return Parts { negative: false, coefficient: 0, exponent: 0 };
+        }
+        // Nearly every number fits 64 bits, in which a division costs a fraction of one in 128.
+        if let Ok(mut small) = u64::try_from(self.coefficient) {
+            while small.is_multiple_of(10) {
+                small /= 10;
+                self.exponent = self.exponent.saturating_add(1);
+            }
+            self.coefficient = small.into();
+            return self;
+        }
+        while self.coefficient.is_multiple_of(10) {
+            self.coefficient /= 10;
+            self.exponent = self.exponent.saturating_add(1);
+        }
+        self
+    }
+
+    /// The number in normal form with its text, when that text could be read back.
+    fn in_range(self) -> Option<Number> {
+        let parts = self.normalised();
+        let digits = parts.coefficient.checked_ilog10().unwrap_or(0);
+        let fits = digits < DIGITS_MAX && parts.exponent.unsigned_abs() <= EXPONENT_MAX.unsigned_abs();
+        fits.then(|| Number::written(&parts, false, parts.text().into()))
     }
 
     fn coefficient_at(&self, exponent: i32) -> Option<u128> {
@@ -181,68 +325,13 @@ impl Number {
         self.coefficient.checked_mul(10u128.checked_pow(by)?)
     }
 
-    /// Whether it is a whole number, however it was written.
-    pub const fn is_whole(&self) -> bool {
-        self.exponent >= 0
-    }
-
-    /// One text per value, whatever was written: `-125e-1` for -12.50.
-    pub fn normal_text(&self) -> String {
-        format!("{}{}e{}", if self.negative { "-" } else { "" }, self.coefficient, self.exponent)
-    }
-
-    fn normalise(&mut self) {
-        if self.coefficient == 0 {
-            self.negative = false;
-            self.exponent = 0;
-            return;
-        }
-        // Nearly every number fits 64 bits, in which a division costs a fraction of one in 128.
-        if let Ok(mut small) = u64::try_from(self.coefficient) {
-            while small.is_multiple_of(10) {
-                small /= 10;
-                self.exponent = self.exponent.saturating_add(1);
-            }
-            self.coefficient = small.into();
-            return;
-        }
-        while self.coefficient.is_multiple_of(10) {
-            self.coefficient /= 10;
-            self.exponent = self.exponent.saturating_add(1);
-        }
-    }
-
-    fn check_integer_range(&self) -> Result<(), NumberError> {
-        if !self.integer {
-            return Ok(());
-        }
-        let fits = if self.negative { self.text.parse::<i64>().is_ok() } else { self.text_as_u64().is_some() };
-        // Minus zero has lost its sign by now and reads as neither.
-        if fits || self.coefficient == 0 { Ok(()) } else { Err(NumberError::IntegerRange) }
-    }
-
-    fn text_as_u64(&self) -> Option<u64> {
-        self.text.parse().ok()
-    }
-
     /// Position of the leading digit: two numbers that differ here differ in magnitude.
     fn leading_position(&self) -> i64 {
         let digits = self.coefficient.checked_ilog10().map_or(0, |log| i64::from(log) + 1);
         digits + i64::from(self.exponent)
     }
 
-    /// The magnitude of a whole number of ordinary size: 64 bits times a power of ten below 10^20 fit 128 bits.
-    fn small_magnitude(&self) -> Option<u128> {
-        let coefficient = u64::try_from(self.coefficient).ok()?;
-        let power = POWERS.get(usize::try_from(self.exponent).ok()?)?;
-        Some(u128::from(coefficient) * u128::from(*power))
-    }
-
-    fn compare_magnitude(&self, other: &Number) -> Ordering {
-        // Rules compare one argument with one bound after the other: what is usual must not count digits.
-        if let (Some(own), Some(others)) = (self.small_magnitude(), other.small_magnitude()) {
-            return own.cmp(&others);
-        }
+    fn compare_magnitude(&self, other: &Parts) -> Ordering {
         match (self.coefficient, other.coefficient) {
             (0, 0) => return Ordering::Equal,
             (0, _) => return Ordering::Less,
@@ -261,6 +350,12 @@ impl Number {
         let by = self.exponent.saturating_sub(exponent).unsigned_abs();
         10u128.checked_pow(by).and_then(|power| self.coefficient.checked_mul(power)).unwrap_or(u128::MAX)
     }
+}
+
+/// Whether an integer of this text lies between -2^63 and 2^64 - 1. Minus zero has lost its sign by now and reads as neither.
+fn is_in_integer_range(text: &str, parts: &Parts) -> bool {
+    let fits = if parts.negative { text.parse::<i64>().is_ok() } else { text.parse::<u64>().is_ok() };
+    fits || parts.coefficient == 0
 }
 
 fn parse_exponent(text: &str) -> Result<i32, NumberError> {
@@ -320,116 +415,15 @@ impl Eq for Number {}
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text())
     }
 }
 
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.text())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    fn n(text: &str) -> Number {
-        Number::parse(text).unwrap()
-    }
-
-    #[test]
-    fn equal_values_are_equal_whatever_the_text() {
-        for (a, b) in
-            [("1", "1.0"), ("100", "1e2"), ("-0", "0"), ("0.10", "1e-1"), ("0e999", "0"), ("-12.50", "-125E-1")]
-        {
-            assert_eq!(n(a), n(b), "{a} {b}");
-            assert_eq!(n(a).normal_text(), n(b).normal_text());
-        }
-    }
-
-    #[test]
-    fn order_is_exact_where_doubles_are_not() {
-        let ascending = [
-            "-1e999",
-            "-9223372036854775808",
-            "-1.5",
-            "-1",
-            "-1e-999",
-            "0",
-            "1e-999",
-            "0.1",
-            "0.10000000000000000000000000000000000001",
-            "0.2",
-            "1",
-            "9007199254740992",
-            "9007199254740993",
-            "1e19",
-            "10000000000000000001",
-            "18446744073709551614",
-            "18446744073709551615",
-            "18446744073709551615.5",
-            "2e19",
-            "20000000000000000001e0",
-            "1e20",
-            "12345678901234567890123456789e-5",
-            "1e30",
-            "1e999",
-        ];
-        assert!(ascending.iter().map(|t| n(t)).is_sorted_by(|a, b| a < b));
-    }
-
-    #[test]
-    fn sums_are_exact_or_nothing() {
-        for (a, b, sum) in [
-            ("0.1", "0.2", "0.3"),
-            ("1", "-1", "0"),
-            ("-1.5", "0.25", "-1.25"),
-            ("0", "1e999", "1e999"),
-            ("18446744073709551615", "1", "1.8446744073709551616e19"),
-            ("99999999999999999999999999999999999999e-3", "0", "99999999999999999999999999999999999999e-3"),
-        ] {
-            let (a, b) = (n(a), n(b));
-            let added = a.checked_add(&b).unwrap();
-            assert_eq!(added, n(sum));
-            assert_eq!(b.checked_add(&a).unwrap(), added);
-            assert_eq!(n(added.text()), added, "the text reads back");
-        }
-        for (a, b) in
-            [("1e38", "1"), ("1", "1e-999"), ("99999999999999999999999999999999999999e0", "0.5"), ("1.5e-999", "0")]
-        {
-            assert_eq!(n(a).checked_add(&n(b)), None, "{a} {b}");
-        }
-        for (a, b, product) in
-            [("1.5", "-2", "-3"), ("0", "1e999", "0"), ("-0.1", "-0.1", "0.01"), ("1e500", "1e499", "1e999")]
-        {
-            assert_eq!(n(a).checked_mul(&n(b)).unwrap(), n(product), "{a} {b}");
-        }
-        assert_eq!(n("1e500").checked_mul(&n("1e500")), None);
-        assert_eq!(n("1e-500").checked_mul(&n("1e-500")), None);
-        assert_eq!(n("12345678901234567891").checked_mul(&n("12345678901234567891")), None);
-        assert_eq!((n("-1.5").negated(), n("0").negated()), (n("1.5"), n("0")));
-        assert_eq!(Number::from_u64(u64::MAX), n("18446744073709551615"));
-        assert_eq!(Number::default().text(), "0");
-        for (text, milli) in [("0.8", Some(800)), ("1", Some(1_000)), ("0", Some(0)), ("0.8001", None), ("-1", None)] {
-            assert_eq!(n(text).to_milli(), milli, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_json_does_not_write_is_refused() {
-        for text in [
-            "", "-", "+1", "01", "1.", ".5", "1e", "1e+", "0x10", "1_0", " 1", "NaN", "Infinity", "--1", "1.e2",
-            "1e1.5",
-        ] {
-            assert_eq!(Number::parse(text).unwrap_err(), NumberError::Syntax, "{text}");
-        }
-        for text in ["18446744073709551616", "-9223372036854775809"] {
-            assert_eq!(Number::parse(text).unwrap_err(), NumberError::IntegerRange, "{text}");
-        }
-        for text in ["1e1000", "1e99999999999999999999", "0.123456789012345678901234567890123456789"] {
-            assert_eq!(Number::parse(text).unwrap_err(), NumberError::Precision, "{text}");
-        }
-    }
-}
+mod tests;

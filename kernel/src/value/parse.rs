@@ -186,11 +186,21 @@ impl<'a> Parser<'a> {
         Ok(elements)
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Number, ValueError> {
-        let offset = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
-            self.at += 1;
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if let Some((number, length)) = Number::plain_at(rest) {
+            self.at += length;
+            return Ok(number);
         }
+        self.any_number()
+    }
+
+    fn any_number(&mut self) -> Result<Number, ValueError> {
+        let offset = self.at;
+        let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
+        let belongs = |b: &u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        self.at += rest.iter().take_while(|b| belongs(b)).count();
         Number::parse(self.slice(offset)).map_err(|source| ValueError::Number { offset, source })
     }
 
@@ -349,6 +359,24 @@ mod tests {
         }
         assert!(matches!(parse(b"\"\xff\""), Err(ValueError::NotUtf8 { offset: 1 })));
         assert_eq!(parse_object(b"[]").unwrap_err(), ValueError::NotAnObject);
+    }
+
+    #[test]
+    fn numbers_end_where_their_bytes_end() {
+        for (text, texts) in [
+            ("[1,-2 ,30]", vec!["1", "-2", "30"]),
+            ("[999999999999999999,1000000000000000000]", vec!["999999999999999999", "1000000000000000000"]),
+            ("[0,-0,0.5,1e2,10E+1]", vec!["0", "-0", "0.5", "1e2", "10E+1"]),
+        ] {
+            let Value::Array(elements) = parse(text.as_bytes()).unwrap() else { panic!("{text}") };
+            let read: Vec<_> = elements.iter().map(|element| element.as_number().unwrap().text()).collect();
+            assert_eq!(read, texts);
+        }
+        for text in ["1-2", "1+", "1.", "1e", "-", "--1", "01", "-01", "1.5.2", "1-", "18446744073709551616"] {
+            assert!(matches!(parse(text.as_bytes()), Err(ValueError::Number { offset: 0, .. })), "{text}");
+        }
+        assert_eq!(parse(b"[1 2]").unwrap_err(), parse(b"[1 x]").unwrap_err());
+        assert!(matches!(parse(b"1x"), Err(ValueError::Syntax { offset: 1, .. })));
     }
 
     #[test]
