@@ -120,6 +120,17 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
+    /// Text of at most 255 bytes after its length in one byte. Texts that are longer cannot be reached: the caps of names are below.
+    pub fn short_text(&mut self, text: &str) {
+        self.short_count(text.len());
+        self.fixed(text.as_bytes());
+    }
+
+    /// A count of at most 255 things that follow.
+    pub fn short_count(&mut self, n: usize) {
+        self.u8(u8::try_from(n).unwrap_or(u8::MAX));
+    }
+
     /// A count of things that follow.
     pub fn count(&mut self, n: usize) {
         self.u32(u32::try_from(n).unwrap_or(u32::MAX));
@@ -224,6 +235,15 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self, what: &'static str, max: usize) -> Result<String, CodecError> {
         let bytes = self.bytes(what, max)?;
         core::str::from_utf8(bytes).map(str::to_owned).map_err(|_| CodecError::Invalid { what })
+    }
+
+    /// Text after its length in one byte, at most `max` bytes of it.
+    pub fn short_text(&mut self, what: &'static str, max: usize) -> Result<String, CodecError> {
+        let got = usize::from(self.u8(what)?);
+        if got > max {
+            return Err(CodecError::TooLong { what, got, max });
+        }
+        core::str::from_utf8(self.take(got, what)?).map(str::to_owned).map_err(|_| CodecError::Invalid { what })
     }
 
     /// All that is left, as text of at most `max` bytes.

@@ -4,7 +4,7 @@ use assent_ledger::hash::Hash;
 
 use super::layers::Layers;
 use super::{
-    Asked, Called, Judged, Who, against, behaviour, called, charges, nesting, obligations, orchestration, policy,
+    Asked, Called, Judged, Who, against, behaviour, called, charges, nesting, obligations, orchestration, policy, room,
     run_mode, undeclared,
 };
 use crate::bundle::Outcome;
@@ -47,7 +47,12 @@ pub(super) fn steps<S: StateRead>(
     let called =
         Called { subject, run_id, run, of_subject, mode, bundle, layers, tool, args, limits, adjustment, reported };
     match structural(ctx, asked, &called, &active, judged) {
-        Ok(capability) => vote(ctx, asked, &called, capability, judged),
+        Ok(capability) => {
+            vote(ctx, asked, &called, capability, judged);
+            if let Err(code) = room::check(ctx, asked, subject, judged) {
+                against(&mut judged.outcome, code);
+            }
+        }
         Err(code) => judged.outcome = Outcome::deny(code),
     }
     if mode < RunMode::Quarantined {

@@ -3,7 +3,7 @@
 //! and budgets, and the operator's baseline, which no tenant overrides by not declaring a tool.
 
 use super::layers::Layers;
-use super::{Asked, Judged, Who, against, called, charges, policy};
+use super::{Asked, Judged, Who, against, called, charges, policy, room};
 use crate::bundle::{CompiledBundle, Outcome};
 use crate::decide::{Context, approvals};
 use crate::reason::ReasonCode;
@@ -34,7 +34,7 @@ pub(super) fn observe<S: StateRead>(
         Some(baseline) => policy::undeclared(ctx, asked, who, baseline, &args),
         None => Outcome::deny(ReasonCode::UnknownTool),
     };
-    if let Err(code) = charged {
+    for code in [charged, room::check(ctx, asked, who.subject, judged)].into_iter().filter_map(Result::err) {
         against(&mut judged.outcome, code);
     }
     Ok(())

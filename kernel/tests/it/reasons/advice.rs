@@ -113,7 +113,11 @@ const ADVICE: &[(ReasonCode, &str)] = &[
     (RegoUndefined, "The Rego policy says nothing about this call; add a default decision to it."),
     (NoMatchingRule, "Nothing allows the call: add a contract or an allow rule if it should pass."),
     (PolicyError, "Run `assent policy test` with this call; a rule compares things that cannot be compared."),
-    (PolicyBudget, "Simplify the policy or shrink the input; evaluation is cut off at the same step everywhere."),
+    (
+        PolicyBudget,
+        "Simplify the policy or shrink the input; evaluation is cut off at the same step everywhere. A run that counts too much, in many \
+         environments or under bundle after bundle, is replaced by a new one.",
+    ),
     (ComputeConflict, "Make sure that only one rule replaces a given call."),
     (
         ComputeRejected,
