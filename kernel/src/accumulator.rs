@@ -146,3 +146,20 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Addition>, CodecError> {
 }
 
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn what_is_added_up_in_a_run_is_read_off_its_text() {
+        let tenant = TenantId::new("acme").unwrap();
+        let scope = Scope { tenant: &tenant, environment: "prod", run_id: "r-1", subject: "s", now: Time(0) };
+        let text = scope.text("cap#0011/run", Per::Run);
+        assert_eq!(OfRun::of_text(&text), Some(OfRun { environment: "prod", run_id: "r-1", key: "cap#0011/run" }));
+        for none in [scope.text("cap#0011/day", Per::Day), "run|prod|r-1".to_owned(), String::new()] {
+            assert_eq!(OfRun::of_text(&none), None, "{none}");
+        }
+    }
+}

@@ -382,6 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_runs_own_is_read_off_its_key() {
+        let budget = budget_key("prod", "few", "run:r-1", Unit::Tokens, Period::Day);
+        let of = OfRun::of_key(&budget).unwrap();
+        assert_eq!((of.environment, of.id, of.run_id, of.period()), ("prod", "few", "r-1", Some(Period::Day)));
+        let rate = RateTerms { calls: 3, per_seconds: 60, burst: 5 }.key("prod", "few", "run:r-1");
+        let of_rate = OfRun::of_key(&rate).unwrap();
+        assert_eq!((of_rate.id, of_rate.period(), of_rate.is_same(&of)), ("few", None, true));
+        for other in ["test|few|run:r-1|x", "prod|some|run:r-1|x", "prod|few|run:r-2|x"] {
+            assert!(!OfRun::of_key(other).unwrap().is_same(&of), "{other}");
+        }
+        for none in ["", "prod|few|run:r-1", "prod|few|principal:r-1|day|calls", "prod|few|tenant|3/60/5"] {
+            assert_eq!(OfRun::of_key(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn a_share_of_a_rate_is_slower_and_never_nothing() {
         let terms = RateTerms { calls: 3, per_seconds: 60, burst: 5 };
         let share = |rates_milli| Shares { rates_milli, ..Shares::default() }.of_rate(terms);

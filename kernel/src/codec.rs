@@ -321,6 +321,23 @@ mod tests {
     }
 
     #[test]
+    fn short_texts_round_trip_and_are_capped() {
+        let mut writer = Writer::new();
+        writer.short_text("abc");
+        writer.short_text("");
+        let bytes = writer.finish();
+        assert_eq!(bytes, [3, b'a', b'b', b'c', 0]);
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(
+            (reader.short_text("t", 3).unwrap().as_str(), reader.short_text("t", 0).unwrap().as_str()),
+            ("abc", "")
+        );
+        assert!(matches!(Reader::new(&bytes).short_text("t", 2), Err(CodecError::TooLong { got: 3, max: 2, .. })));
+        assert!(matches!(Reader::new(&[2, 0xff, 0xff]).short_text("t", 9), Err(CodecError::Invalid { .. })));
+        assert!(matches!(Reader::new(&[2, 0x61]).short_text("t", 9), Err(CodecError::Truncated { .. })));
+    }
+
+    #[test]
     fn lengths_from_the_outside_are_capped_before_anything_is_read() {
         let huge = [0xff, 0xff, 0xff, 0xff, 1, 2, 3];
         assert!(matches!(Reader::new(&huge).bytes("b", 10), Err(CodecError::TooLong { .. })));

@@ -241,8 +241,7 @@ fn read_section(r: &mut Reader<'_>) -> Result<Section, CodecError> {
     let count = r.u16("what is counted")?;
     let items: Result<Vec<Item>, _> = (0..count).map(|_| read_item(r)).collect();
     let section = Section { environment, items: items? };
-    let key = |item: &Item| (item.name.clone(), item.counted.kind());
-    let ascends = section.items.is_sorted_by(|a, b| key(a) < key(b));
+    let ascends = section.items.is_sorted_by(|a, b| (&a.name, a.counted.kind()) < (&b.name, b.counted.kind()));
     if ascends && count > 0 { Ok(section) } else { Err(CodecError::Invalid { what: "what is counted" }) }
 }
 
