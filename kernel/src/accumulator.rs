@@ -8,6 +8,7 @@ use assent_ledger::ids::{TenantId, Time};
 use crate::bundle::{Accumulate, Accumulated, Addend, Per};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{ACCUMULATIONS_MAX, TEXT_BYTES_MAX};
+use crate::state::keys::{Counted, is_among};
 use crate::state::{Record, StateKey, StateRead};
 use crate::value::Number;
 
@@ -40,7 +41,32 @@ impl Scope<'_> {
 
     /// What was added up before.
     pub fn read(&self, state: &impl StateRead, key: &str, per: Per, value: Option<&Hash>) -> Accumulated {
-        let key = StateKey::Accumulator(self.tenant.clone(), self.text(key, per));
+        match per {
+            Per::Run => self.read_run(state, key, value),
+            Per::Day => self.read_day(state, key, value),
+        }
+    }
+
+    fn read_run(&self, state: &impl StateRead, key: &str, value: Option<&Hash>) -> Accumulated {
+        let of = StateKey::RunCounts(self.tenant.clone(), self.run_id.to_owned());
+        let record = state.get(&of);
+        let Some(Record::RunCounts(counts)) = record.as_deref() else { return Accumulated::default() };
+        match counts.added_up(self.environment, key) {
+            Some(Counted::Calls(count)) => Accumulated { count: *count, ..Accumulated::default() },
+            Some(Counted::Sum(sum)) => {
+                Accumulated { sum: Number::parse(sum).unwrap_or_default(), ..Accumulated::default() }
+            }
+            Some(Counted::Distinct(values)) => Accumulated {
+                distinct: u64::try_from(values.len()).unwrap_or(u64::MAX),
+                seen: value.is_some_and(|value| is_among(values, value)),
+                ..Accumulated::default()
+            },
+            _ => Accumulated::default(),
+        }
+    }
+
+    fn read_day(&self, state: &impl StateRead, key: &str, value: Option<&Hash>) -> Accumulated {
+        let key = StateKey::Accumulator(self.tenant.clone(), self.text(key, Per::Day));
         match state.get(&key).as_deref() {
             Some(Record::Accumulator(known)) => Accumulated {
                 count: known.count,
@@ -50,6 +76,25 @@ impl Scope<'_> {
             },
             _ => Accumulated::default(),
         }
+    }
+}
+
+/// What is added up in a run, read off its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfRun<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// The run.
+    pub run_id: &'a str,
+    /// What is added up: the predicate's key.
+    pub key: &'a str,
+}
+
+impl<'a> OfRun<'a> {
+    /// Reads a text; nothing when it is a day's.
+    pub fn of_text(text: &'a str) -> Option<OfRun<'a>> {
+        let mut parts = text.strip_prefix("run|")?.splitn(3, '|');
+        Some(OfRun { environment: parts.next()?, run_id: parts.next()?, key: parts.next()? })
     }
 }
 
@@ -101,3 +146,20 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Addition>, CodecError> {
 }
 
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn what_is_added_up_in_a_run_is_read_off_its_text() {
+        let tenant = TenantId::new("acme").unwrap();
+        let scope = Scope { tenant: &tenant, environment: "prod", run_id: "r-1", subject: "s", now: Time(0) };
+        let text = scope.text("cap#0011/run", Per::Run);
+        assert_eq!(OfRun::of_text(&text), Some(OfRun { environment: "prod", run_id: "r-1", key: "cap#0011/run" }));
+        for none in [scope.text("cap#0011/day", Per::Day), "run|prod|r-1".to_owned(), String::new()] {
+            assert_eq!(OfRun::of_text(&none), None, "{none}");
+        }
+    }
+}

@@ -25,6 +25,15 @@ impl Unit {
     /// Every unit.
     pub const ALL: [Unit; 3] = [Unit::Calls, Unit::Tokens, Unit::CostMicroUsd];
 
+    /// The number that is stored.
+    pub const fn number(self) -> u8 {
+        match self {
+            Unit::Calls => 0,
+            Unit::Tokens => 1,
+            Unit::CostMicroUsd => 2,
+        }
+    }
+
     /// The name in bundles and charges.
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,6 +76,17 @@ pub enum Period {
 impl Period {
     /// Every period.
     pub const ALL: [Period; 5] = [Period::Run, Period::Hour, Period::Day, Period::Month, Period::Ever];
+
+    /// The number that is stored.
+    pub const fn number(self) -> u8 {
+        match self {
+            Period::Run => 0,
+            Period::Hour => 1,
+            Period::Day => 2,
+            Period::Month => 3,
+            Period::Ever => 4,
+        }
+    }
 
     /// The name in bundles and charges.
     pub const fn name(self) -> &'static str {
@@ -173,6 +193,39 @@ pub fn rate_key(environment: &str, id: &str, holder: &str, terms: &str) -> Strin
     joined(&[environment, id, holder, terms], 0)
 }
 
+/// A budget or rate that is a run's own, read off its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfRun<'a> {
+    /// The environment.
+    pub environment: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// The run.
+    pub run_id: &'a str,
+    /// What follows: period and unit, or the terms of a rate.
+    rest: &'a str,
+}
+
+impl<'a> OfRun<'a> {
+    /// Reads a key; nothing when the budget or rate is a subject's or the tenant's.
+    pub fn of_key(key: &'a str) -> Option<OfRun<'a>> {
+        let mut parts = key.splitn(4, '|');
+        let (environment, id) = (parts.next()?, parts.next()?);
+        let run_id = parts.next()?.strip_prefix(RUN_HOLDER)?;
+        Some(OfRun { environment, id, run_id, rest: parts.next()? })
+    }
+
+    /// Whether both are of one budget or rate, whatever its terms.
+    pub fn is_same(&self, other: &OfRun<'_>) -> bool {
+        (self.environment, self.id, self.run_id) == (other.environment, other.id, other.run_id)
+    }
+
+    /// The period of a budget.
+    pub fn period(&self) -> Option<Period> {
+        Period::from_name(self.rest.split_once('|')?.0)
+    }
+}
+
 /// The text of a charge: the record's key and the period's number.
 pub fn budget_text(mut key: String, window: u64) -> String {
     key.push('|');
@@ -225,10 +278,14 @@ impl RateTerms {
         let (_, terms) = key.rsplit_once('|')?;
         let mut parts = terms.split('/').map(|part| part.parse::<u64>().ok());
         let terms = RateTerms { calls: parts.next()??, per_seconds: parts.next()??, burst: parts.next()?? };
-        let usable = (1..=RATE_CALLS_MAX).contains(&terms.calls)
-            && (1..=RATE_SECONDS_MAX).contains(&terms.per_seconds)
-            && (1..=RATE_CALLS_MAX).contains(&terms.burst);
-        (usable && parts.next().is_none()).then_some(terms)
+        (terms.is_usable() && parts.next().is_none()).then_some(terms)
+    }
+
+    /// Whether each is within its bounds.
+    pub fn is_usable(&self) -> bool {
+        (1..=RATE_CALLS_MAX).contains(&self.calls)
+            && (1..=RATE_SECONDS_MAX).contains(&self.per_seconds)
+            && (1..=RATE_CALLS_MAX).contains(&self.burst)
     }
 
     /// What one call takes from the bucket.
@@ -317,6 +374,22 @@ mod tests {
         assert_eq!((run_of_key(&key), run_of_key(""), run_of_key("run:a")), (None, None, None));
         for text in ["", "a|1/2", "a|0/2/3", "a|1/2/3/4", "a|1/0/3", "a|1/2/9000000"] {
             assert_eq!(RateTerms::of_key(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_a_runs_own_is_read_off_its_key() {
+        let budget = budget_key("prod", "few", "run:r-1", Unit::Tokens, Period::Day);
+        let of = OfRun::of_key(&budget).unwrap();
+        assert_eq!((of.environment, of.id, of.run_id, of.period()), ("prod", "few", "r-1", Some(Period::Day)));
+        let rate = RateTerms { calls: 3, per_seconds: 60, burst: 5 }.key("prod", "few", "run:r-1");
+        let of_rate = OfRun::of_key(&rate).unwrap();
+        assert_eq!((of_rate.id, of_rate.period(), of_rate.is_same(&of)), ("few", None, true));
+        for other in ["test|few|run:r-1|x", "prod|some|run:r-1|x", "prod|few|run:r-2|x"] {
+            assert!(!OfRun::of_key(other).unwrap().is_same(&of), "{other}");
+        }
+        for none in ["", "prod|few|run:r-1", "prod|few|principal:r-1|day|calls", "prod|few|tenant|3/60/5"] {
+            assert_eq!(OfRun::of_key(none), None, "{none}");
         }
     }
 

@@ -120,6 +120,17 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
+    /// Text of at most 255 bytes after its length in one byte. Texts that are longer cannot be reached: the caps of names are below.
+    pub fn short_text(&mut self, text: &str) {
+        self.short_count(text.len());
+        self.fixed(text.as_bytes());
+    }
+
+    /// A count of at most 255 things that follow.
+    pub fn short_count(&mut self, n: usize) {
+        self.u8(u8::try_from(n).unwrap_or(u8::MAX));
+    }
+
     /// A count of things that follow.
     pub fn count(&mut self, n: usize) {
         self.u32(u32::try_from(n).unwrap_or(u32::MAX));
@@ -230,6 +241,15 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(bytes).map_err(|_| CodecError::Invalid { what })
     }
 
+    /// Text after its length in one byte, at most `max` bytes of it.
+    pub fn short_text(&mut self, what: &'static str, max: usize) -> Result<String, CodecError> {
+        let got = usize::from(self.u8(what)?);
+        if got > max {
+            return Err(CodecError::TooLong { what, got, max });
+        }
+        core::str::from_utf8(self.take(got, what)?).map(str::to_owned).map_err(|_| CodecError::Invalid { what })
+    }
+
     /// All that is left, as text of at most `max` bytes.
     pub fn rest_text(&mut self, what: &'static str, max: usize) -> Result<String, CodecError> {
         let bytes = core::mem::take(&mut self.left);
@@ -302,6 +322,23 @@ mod tests {
         assert!(Reader::versioned(&bytes, "test", 2).is_err());
         assert_eq!(Reader::new(&[1]).finish(), Err(CodecError::Trailing { left: 1 }));
         assert_eq!(Reader::new(&[2]).bool("b"), Err(CodecError::Choice { what: "b", got: 2 }));
+    }
+
+    #[test]
+    fn short_texts_round_trip_and_are_capped() {
+        let mut writer = Writer::new();
+        writer.short_text("abc");
+        writer.short_text("");
+        let bytes = writer.finish();
+        assert_eq!(bytes, [3, b'a', b'b', b'c', 0]);
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(
+            (reader.short_text("t", 3).unwrap().as_str(), reader.short_text("t", 0).unwrap().as_str()),
+            ("abc", "")
+        );
+        assert!(matches!(Reader::new(&bytes).short_text("t", 2), Err(CodecError::TooLong { got: 3, max: 2, .. })));
+        assert!(matches!(Reader::new(&[2, 0xff, 0xff]).short_text("t", 9), Err(CodecError::Invalid { .. })));
+        assert!(matches!(Reader::new(&[2, 0x61]).short_text("t", 9), Err(CodecError::Truncated { .. })));
     }
 
     #[test]

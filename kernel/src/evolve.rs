@@ -5,6 +5,7 @@
 mod approvals;
 mod budgets;
 mod control;
+mod counts;
 mod decided;
 mod execution;
 mod expiry;

@@ -12,6 +12,7 @@ pub mod bundle;
 pub mod charge;
 pub mod codec;
 pub mod command;
+pub mod counting;
 pub mod dare;
 pub mod decide;
 pub mod event;

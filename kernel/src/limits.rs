@@ -2,6 +2,9 @@
 
 use assent_ledger::limits as ledger;
 
+use crate::state::keys::{RunCounters, RunCountsRecord};
+use crate::taint::TaintSource;
+
 /// Version of the decisions that this code makes; recorded in the genesis and in every seal.
 pub const KERNEL_VERSION: u32 = 1;
 /// Versions whose decisions this code can make, ascending.
@@ -26,11 +29,11 @@ pub const SUBJECT_BYTES_MAX: usize = 256;
 /// Most labels that one call, message or memory entry brings.
 pub const TAINT_LABELS_MAX: usize = 16;
 /// Most (source, origin) pairs that a taint set tells apart; later origins count under `*`.
-pub const TAINT_ORIGINS_MAX: usize = 24;
+pub const TAINT_ORIGINS_MAX: usize = 16;
 /// Most behaviour rules that are under way in one run.
 pub const LATCHES_MAX: usize = 24;
 /// Longest id of a behaviour rule, in bytes.
-pub const BEHAVIOUR_ID_BYTES_MAX: usize = 60;
+pub const BEHAVIOUR_ID_BYTES_MAX: usize = 48;
 /// Longest text that tells the parts of a built-in behaviour rule apart, in bytes.
 pub const BEHAVIOUR_PART_BYTES_MAX: usize = 16;
 /// Most different calls between two that are the same, for these to count as repeated.
@@ -67,8 +70,16 @@ pub const CLAIMS_MAX: usize = 16;
 pub const BUDGETS_PER_CALL_MAX: usize = 32;
 /// Most obligations of one decision, and most parameters of one obligation.
 pub const OBLIGATIONS_MAX: usize = 16;
-/// Longest encoded record of a run, in bytes.
+/// Most bytes that a live run takes in the state, in keys and records, with everything that is counted in it. Decisions that wait to be
+/// redeemed or completed are not part of it.
 pub const RUN_BYTES_MAX: usize = 8 << 10;
+/// Most bytes of the record of all that is counted in a run.
+pub const RUN_COUNTS_BYTES_MAX: usize = 1_856;
+/// Most bytes of what an operator's baseline has counted in each run.
+pub const BASELINE_COUNTED_BYTES_MAX: usize = 320;
+/// Most bytes of what a tenant's bundle has counted in each run: what the baseline and the frame of the record leave.
+pub const BUNDLE_COUNTED_BYTES_MAX: usize =
+    RUN_COUNTS_BYTES_MAX - BASELINE_COUNTED_BYTES_MAX - RunCountsRecord::empty_bytes(NAME_BYTES_MAX);
 /// Most rows of expiries that one Tick walks.
 pub const TICK_ITEMS_MAX: usize = 1_000;
 /// Most entries about ended records that one Tick makes, besides its own.
@@ -114,7 +125,7 @@ pub const JUSTIFICATION_BYTES_MAX: usize = 16 << 10;
 /// How long an approved call can be redeemed, in microseconds: whoever waited for people does not ask every minute.
 pub const APPROVED_TOKEN_MICROS: u64 = 5 * 60 * 1_000_000;
 /// Most executions of a run that are told apart while they are under way.
-pub const UNDER_WAY_MAX: usize = 16;
+pub const UNDER_WAY_MAX: usize = 12;
 /// How long an execution counts as under way whose outcome never comes, in microseconds.
 pub const UNDER_WAY_MICROS: u64 = 3_600 * 1_000_000;
 /// Longest validity of a reported signal, in seconds.
@@ -148,7 +159,7 @@ pub const REQUESTS_MAX: u64 = 4_000_000;
 
 /// How long after its end a run is remembered, in microseconds: everything that was bound to it has ended by then.
 pub const CLOSED_RUN_MICROS: u64 = 30 * 24 * 3_600 * 1_000_000;
-/// How often it is looked whether what is counted per run can go because the run is over, in microseconds.
+/// How long after its end what was counted in a run is kept, and how often it is then looked whether it can go, in microseconds.
 pub const RUN_SCOPE_MICROS: u64 = 24 * 3_600 * 1_000_000;
 
 /// An implicit run that was idle for longer is closed and a new one opened, in microseconds.
@@ -157,17 +168,26 @@ pub const IMPLICIT_RUN_IDLE_MICROS: u64 = 30 * 60 * 1_000_000;
 const _: () = assert!(COMMANDS_PER_BATCH_MAX as u64 * 3 <= ledger::RECEIPT_BATCH_MAX);
 const _: () = assert!(INPUTS_BYTES_MAX <= PAYLOAD_BYTES_MAX && PAYLOAD_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX + TEXT_BYTES_MAX < BATCH_BYTES_MAX);
-// A run at its caps: labels (number, length, origin, count, time, confidence), latches (length, id, step), recent calls (digest, count),
-// and the rest.
+/// A key that names a run: its kind, the tenant after its length, the run.
+const RUN_KEY_BYTES: usize = 1 + 1 + ledger::TENANT_BYTES_MAX + NAME_BYTES_MAX;
+/// An id that the kernel makes, after its length.
+const MADE_ID_BYTES: usize = 4 + 36;
+/// The run's own record: version, subject, whether it is implicit, when it was opened, mode and counters; labels (source, origin, count, time,
+/// confidence), of which one a source is a `*`; latches (id, step); what observe mode would have enforced; recent calls (digest, count); and the
+/// rest.
+const RUN_RECORD_BYTES: usize = (1 + 4 + SUBJECT_BYTES_MAX + 1 + 8 + 1 + 4 * RunCounters::NAMES.len())
+    + (4 + TAINT_ORIGINS_MAX * (NAME_BYTES_MAX + 16) + TaintSource::ALL.len() * (1 + 16))
+    + (4 + LATCHES_MAX * (1 + BEHAVIOUR_ID_BYTES_MAX + BEHAVIOUR_PART_BYTES_MAX + 1))
+    + (4 + 1)
+    + (4 + RECENT_CALLS_MAX * (16 + 4))
+    + (4 + 4 + 1);
+/// Its executions that are under way (id, depth, children, end), and all others as one without an id.
+const RUN_NESTING_BYTES: usize = 1 + 4 + UNDER_WAY_MAX * (MADE_ID_BYTES + 16) + 1 + (4 + 16);
+/// What is adjusted in it (digest, entry), and what is reported about it (three signals; their key says besides that they are a run's).
+const RUN_SIGNALS_BYTES: usize = (1 + 32 + MADE_ID_BYTES) + ("run:".len() + 1 + 3 * (1 + 4 + 8));
+// A live run has five records: itself, its nesting, its adjustment, its signals and its counts. No row of an expiry is about it.
 const _: () = assert!(
-    (TAINT_ORIGINS_MAX + 7) * (NAME_BYTES_MAX + 19)
-        + LATCHES_MAX * (BEHAVIOUR_ID_BYTES_MAX + BEHAVIOUR_PART_BYTES_MAX + 5)
-        + RECENT_CALLS_MAX * 20
-        + SUBJECT_BYTES_MAX
-        + 160
-        // Executions that are under way (length, id, depth, children, end), and the entry about what is adjusted.
-        + (UNDER_WAY_MAX + 1) * (36 + 20)
-        + 80
+    5 * RUN_KEY_BYTES + RUN_RECORD_BYTES + RUN_NESTING_BYTES + RUN_SIGNALS_BYTES + RUN_COUNTS_BYTES_MAX
         <= RUN_BYTES_MAX
 );
 const _: () = assert!(BEHAVIOUR_ID_BYTES_MAX + BEHAVIOUR_PART_BYTES_MAX <= NAME_BYTES_MAX);

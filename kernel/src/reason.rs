@@ -105,7 +105,7 @@ reason_codes! {
     RegoUndefined = 316, "REGO_UNDEFINED", "the Rego policy gives no decision for the call";
     NoMatchingRule = 320, "NO_MATCHING_RULE", "no policy rule matches the call, or nothing in the bundle allows it";
     PolicyError = 330, "POLICY_ERROR", "the policy could not be evaluated";
-    PolicyBudget = 331, "POLICY_BUDGET", "evaluating the policy took more than a call, or its tenant, may";
+    PolicyBudget = 331, "POLICY_BUDGET", "the policy took more than a call or its tenant may, or the run has no room for what it would count";
     ComputeConflict = 335, "COMPUTE_CONFLICT", "two parts of the policy replace the call by different ones";
     ComputeRejected = 336, "COMPUTE_REJECTED", "the replacement of the call is not allowed itself";
     BehaviourSequence = 400, "BEHAVIOUR_SEQUENCE", "the call would complete a forbidden sequence of actions";

@@ -227,7 +227,7 @@ impl TaintSet {
         w.count(self.entries.len());
         for (source, origin, touch) in self.iter() {
             w.u8(source.number());
-            w.text(origin);
+            w.short_text(origin);
             w.u32(touch.count);
             w.u64(touch.first_seen.0);
             w.u16(touch.confidence_milli);
@@ -238,7 +238,7 @@ impl TaintSet {
         let mut set = TaintSet::default();
         // Beyond the cap each source has at most one more, its `*`.
         for _ in 0..r.count("the taint", TAINT_ORIGINS_MAX + TaintSource::ALL.len())? {
-            let key = (read_source(r)?, r.text("an origin", NAME_BYTES_MAX)?);
+            let key = (read_source(r)?, r.short_text("an origin", NAME_BYTES_MAX)?);
             let touch = Touch {
                 count: r.u32("a count")?,
                 first_seen: r.time("a time")?,

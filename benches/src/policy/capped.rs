@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 
-use assent_kernel::bundle::limits::DISTINCT_MAX;
 use assent_kernel::command::CallContext;
 use assent_kernel::limits::{BEHAVIOUR_ID_BYTES_MAX, LATCHES_MAX, SUBJECT_BYTES_MAX};
 
@@ -42,8 +41,8 @@ pub struct Counted {
     pub rates: usize,
     /// Whether a contract sums and counts over a run.
     pub sums: bool,
-    /// Whether a contract tells values apart over a run.
-    pub distinct: bool,
+    /// How many distinct values a contract admits in a run; 0 when it does not ask.
+    pub distinct: usize,
 }
 
 /// The policy, and calls of 512 bytes for it.
@@ -62,9 +61,9 @@ pub fn policy(name: &'static str, counted: Counted) -> Policy {
     });
     let sums =
         ["{sum: amount, per: run, op: '<=', value: 1000000000}", "{count: '*', per: run, op: '<=', value: 1000000}"];
-    let distinct = [format!("{{distinct: body, per: run, op: '<=', value: {DISTINCT_MAX}}}")];
+    let distinct = [format!("{{distinct: body, per: run, op: '<=', value: {}}}", counted.distinct)];
     let sums = if counted.sums { sums.map(str::to_owned).to_vec() } else { Vec::new() };
-    let distinct = if counted.distinct { distinct.to_vec() } else { Vec::new() };
+    let distinct = if counted.distinct > 0 { distinct.to_vec() } else { Vec::new() };
     let predicates = [sums, distinct].concat();
     section(&mut source, "contract", usize::from(!predicates.is_empty()), |_| {
         format!("{{id: in-a-run, class: mail, require: [{}]}}", predicates.join(", "))

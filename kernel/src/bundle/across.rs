@@ -12,6 +12,7 @@ use super::limits::DISTINCT_MAX;
 use super::outcome::{Accumulate, Addend};
 use super::select::Selector;
 use super::source::Node;
+use crate::state::keys::{CountedKind, ValueDigest};
 use crate::value::{Number, Object, Value};
 
 /// What is added up.
@@ -31,6 +32,8 @@ pub(super) struct Across {
     per: Per,
     test: NumberTest,
     key: Arc<str>,
+    /// How many distinct values are told apart: with one more than the bound no further value changes the answer.
+    told_apart: u64,
 }
 
 impl Across {
@@ -50,6 +53,11 @@ impl Across {
             Addend::Count | Addend::Sum(_) => None,
         };
         let before = facts.accumulated(&self.key, self.per, digest);
+        // What is told apart beyond the need of the predicate is not kept in the run, where room is short.
+        let is_needless = matches!(add, Addend::Distinct(_))
+            && self.per == Per::Run
+            && !before.seen
+            && before.distinct >= self.told_apart;
         let after = match &add {
             Addend::Count => before.count.checked_add(1).map(Number::from_u64),
             Addend::Sum(number) => before.sum.checked_add(number),
@@ -60,7 +68,7 @@ impl Across {
         };
         let Some(after) = after else { return (false, None) };
         let accumulate = Accumulate { key: self.key.clone(), per: self.per, add };
-        (self.test.holds(&after), Some(accumulate))
+        (self.test.holds(&after), (!is_needless).then_some(accumulate))
     }
 
     fn addend(&self, value: Option<&Value>) -> Option<Addend> {
@@ -102,7 +110,20 @@ impl Across {
         let value = fields.required("value", d).and_then(|node| number(node, "value", d));
         let (per, op, value) = (per?, op?, value?);
         let key = key(owner, *quantity, selector.as_ref(), per);
-        Some(Across { quantity: *quantity, selector, per, test: NumberTest::new(op, value), key })
+        let told_apart = told_apart(&value);
+        Some(Across { quantity: *quantity, selector, per, test: NumberTest::new(op, value), key, told_apart })
+    }
+
+    /// What a run keeps for it: the name, and the most bytes under a name of that many. Nothing for what is added up by the day.
+    pub(super) fn in_run(&self) -> Option<(&Arc<str>, impl Fn(usize) -> usize)> {
+        let kind = match self.quantity {
+            Quantity::Sum => CountedKind::Sum,
+            Quantity::Count => CountedKind::Calls,
+            Quantity::Distinct => CountedKind::Distinct,
+        };
+        let values = if self.quantity == Quantity::Distinct { self.told_apart } else { 0 };
+        let values = usize::try_from(values).unwrap_or(usize::MAX).saturating_mul(size_of::<ValueDigest>());
+        (self.per == Per::Run).then_some((&self.key, move |name| kind.item_bytes(name).saturating_add(values)))
     }
 }
 
@@ -135,6 +156,20 @@ fn read_op(node: &Node, d: &mut Diagnostics) -> Option<Order> {
     Some(op)
 }
 
+/// The smallest whole number above a bound; at most one more than are ever told apart.
+fn told_apart(bound: &Number) -> u64 {
+    let (mut least, mut most) = (0, DISTINCT_MAX + 1);
+    while least < most {
+        let middle = least.midpoint(most);
+        if Number::from_u64(middle) > *bound {
+            most = middle;
+        } else {
+            least = middle + 1;
+        }
+    }
+    least
+}
+
 /// What names a sum for good. Two predicates of a rule about the same sum share it.
 fn key(owner: &str, quantity: Quantity, selector: Option<&Selector>, per: Per) -> Arc<str> {
     let quantity = match quantity {
@@ -152,4 +187,19 @@ fn key(owner: &str, quantity: Quantity, selector: Option<&Selector>, per: Per) -
 /// A digest that equal values share, whatever was written.
 fn digest(value: &Value) -> Hash {
     sha256(&[b"assent distinct value/1\n", &value.canonical_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn one_value_more_than_the_bound_is_told_apart() {
+        for (bound, values) in
+            [("-1", 0), ("0", 1), ("0.5", 1), ("5", 6), ("5.0001", 6), ("1023", 1_024), ("1024", 1_025), ("1e9", 1_025)]
+        {
+            assert_eq!(told_apart(&Number::parse(bound).unwrap()), values, "{bound}");
+        }
+    }
 }

@@ -58,6 +58,11 @@ struct Charged {
 }
 
 impl Budget {
+    /// Where it is written.
+    pub(super) const fn at(&self) -> Position {
+        self.at
+    }
+
     /// Whether calls of this tool are charged to it. Of a tool with several actions nobody knows which one a call performs: one that
     /// is named is enough.
     pub fn concerns(&self, tool: &Tool) -> bool {
@@ -71,6 +76,11 @@ impl Budget {
 }
 
 impl Rate {
+    /// Where it is written.
+    pub(super) const fn at(&self) -> Position {
+        self.at
+    }
+
     /// Whether calls of this tool are charged to it.
     pub fn concerns(&self, tool: &Tool) -> bool {
         self.charged.concerns(tool)

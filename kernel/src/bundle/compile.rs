@@ -18,7 +18,8 @@ use super::settings::{ApprovalSettings, LeaseSettings};
 use super::sieve::Sieve;
 use super::source::{self, Node};
 use super::tool::Tool;
-use super::{CompiledBundle, behaviour, budgets, bundle_hash, lint, orchestration};
+use super::{CompiledBundle, behaviour, budgets, bundle_hash, counted, lint, orchestration};
+use crate::limits::BUNDLE_COUNTED_BYTES_MAX;
 
 /// Compiles a bundle's YAML source, or says everything that is wrong with it, in order of lines.
 ///
@@ -141,6 +142,7 @@ fn read_bundle(root: &Node, source: &[u8], files: &Files, d: &mut Diagnostics) -
     };
     index(&mut bundle, d);
     bundle.undeclared = Undeclared::of(&bundle.contracts, &bundle.rules);
+    counted::check(&bundle, BUNDLE_COUNTED_BYTES_MAX, 0, d);
     Some(bundle)
 }
 

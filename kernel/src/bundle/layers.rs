@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use assent_ledger::hash::{Hash, sha256};
 
-use super::CompiledBundle;
 use super::combine::Votes;
 use super::compile::{check_ids, check_tool_names};
 use super::condition::Scratch;
@@ -21,6 +20,8 @@ use super::rules::{Layer, Rule};
 use super::source;
 use super::tool::Tool;
 use super::work::Work;
+use super::{CompiledBundle, counted};
+use crate::limits::BASELINE_COUNTED_BYTES_MAX;
 use crate::reason::ReasonCode;
 use crate::value::Object;
 use crate::verdict::Verdict;
@@ -175,14 +176,17 @@ impl<F: Facts> Facts for BaselineFacts<'_, F> {
 
 /// The key of a baseline's sums. No id contains the mark, so that no tenant's key is the same.
 fn baseline_key(key: &str) -> Arc<str> {
-    format!("baseline!{key}").into()
+    [BASELINE_PREFIX, key].concat().into()
 }
+
+/// What the keys of a baseline's sums begin with.
+const BASELINE_PREFIX: &str = "baseline!";
 
 impl CompiledBundle {
     /// Whether the bundle can be an operator's baseline: nothing in it would be ignored there.
     ///
     /// # Errors
-    /// Every section that a baseline cannot have, in the order of their names here.
+    /// Every section that a baseline cannot have, in the order of their names here; that more is counted in each run than a baseline may.
     pub fn check_baseline(&self) -> Result<(), Vec<BundleError>> {
         let mut d = Diagnostics::default();
         for (at, section) in &self.idle_in_baseline {
@@ -190,6 +194,7 @@ impl CompiledBundle {
             let hint = "a baseline has tools, contract, rules and rego; the rest is for the tenants' bundles";
             d.error_hint(*at, BundleErrorKind::InvalidValue, message, hint);
         }
+        counted::check(self, BASELINE_COUNTED_BYTES_MAX, BASELINE_PREFIX.len(), &mut d);
         if d.errors.is_empty() { Ok(()) } else { Err(d.errors) }
     }
 

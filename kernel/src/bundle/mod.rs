@@ -15,6 +15,7 @@ mod compute;
 mod condition;
 mod constraint;
 mod contract;
+mod counted;
 mod diff;
 mod encoder;
 mod error;

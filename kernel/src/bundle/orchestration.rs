@@ -238,6 +238,11 @@ impl CompiledBundle {
 }
 
 impl OrchestrationRule {
+    /// Whether the rule can make this stricter.
+    pub(super) fn adjusts(&self, knob: Knob) -> bool {
+        self.adjust.contains_key(&knob)
+    }
+
     fn holds(&self, signals: &Signals) -> bool {
         let reached =
             |least: Option<u32>, got: Option<u32>| least.is_none_or(|least| got.is_some_and(|got| got >= least));

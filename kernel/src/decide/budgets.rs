@@ -1,16 +1,17 @@
 //! What a call would be charged to, and whether that is still there. Nothing is taken here: the decision's leaf says what is.
 
-use std::borrow::Cow;
+use core::cell::OnceCell;
+use std::sync::Arc;
 
 use assent_ledger::ids::{TenantId, Time};
 
-use crate::bundle::{Budget, CompiledBundle, Tool};
-use crate::charge::{RUN_HOLDER, Scope, Shares, Unit, budget_key, budget_text, rate_key};
+use crate::bundle::{Budget, CompiledBundle, Rate, Tool};
+use crate::charge::{RUN_HOLDER, RateTerms, Scope, Shares, Unit, budget_key, budget_text, rate_key};
 use crate::command::{CallerBudgets, Usage};
 use crate::event::Reservation;
 use crate::limits::BUDGETS_PER_CALL_MAX;
 use crate::reason::ReasonCode;
-use crate::state::keys::BudgetRecord;
+use crate::state::keys::{Counted, CountedKind, RunRate};
 use crate::state::{Record, StateKey, StateRead};
 
 /// A call that is to be charged.
@@ -49,6 +50,8 @@ pub struct Charges {
     pub asked: bool,
     /// Why it must not run.
     pub exceeded: Option<ReasonCode>,
+    /// Whether it is charged to something that was not counted in its run before, for which there may be no room.
+    pub new_in_run: bool,
 }
 
 /// What a call would be charged to at this time under this bundle.
@@ -59,38 +62,16 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
         cost_micro_usd: call.usage.cost_micro_usd.max(cost.cost_micro_usd),
     };
     let mut charges = Charges::default();
+    let run = RunCounts { state, call, read: OnceCell::new() };
     for rate in bundle.rates_of(call.tool).filter(|_| !call.again) {
-        for_each_holder(
-            call,
-            rate.scope,
-            |subject| rate.charges(subject),
-            |holder| {
-                // A share is a bucket of its own: the whole one goes on counting for the time after.
-                let whole = (rate.terms, Cow::Borrowed(&*rate.terms_text));
-                let share = call.shares.of_rate(rate.terms).map(|terms| (terms, Cow::Owned(terms.text())));
-                for (terms, text) in core::iter::once(whole).chain(share) {
-                    let key = StateKey::Rate(call.tenant.clone(), rate_key(call.environment, &rate.id, holder, &text));
-                    let known = state.get(&key);
-                    let known = known
-                        .as_deref()
-                        .and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
-                    if terms.credit(known, now) < terms.call() {
-                        exceed(&mut charges, ReasonCode::RateExceeded);
-                    }
-                    charges.rates.extend(text_of(key));
-                }
-            },
-        );
+        let charged = |subject: &str| rate.charges(subject);
+        for_each_holder(call, rate.scope, charged, |holder| charge_rates(&run, now, rate, holder, &mut charges));
     }
     for budget in bundle.budgets_of(call.tool) {
-        for_each_holder(
-            call,
-            budget.scope,
-            |subject| budget.charges(subject),
-            |holder| {
-                charge_budget(state, now, call, budget, holder, usage, &mut charges);
-            },
-        );
+        let charged = |subject: &str| budget.charges(subject);
+        for_each_holder(call, budget.scope, charged, |holder| {
+            charge_budget(&run, now, budget, holder, usage, &mut charges);
+        });
     }
     charge_caller(call.caller, usage, &mut charges);
     if charges.reserved.len() > BUDGETS_PER_CALL_MAX || charges.rates.len() > BUDGETS_PER_CALL_MAX {
@@ -100,30 +81,95 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
     charges
 }
 
-fn charge_budget(
-    state: &impl StateRead,
+/// What is counted in the call's run, read when something first asks for it.
+struct RunCounts<'s, S: StateRead> {
+    state: &'s S,
+    call: &'s ChargedCall<'s>,
+    read: OnceCell<Option<Arc<Record>>>,
+}
+
+impl<S: StateRead> RunCounts<'_, S> {
+    fn get(&self, kind: CountedKind, id: &str) -> Option<&Counted> {
+        let read = || self.state.get(&StateKey::RunCounts(self.call.tenant.clone(), self.call.run_id.to_owned()));
+        match self.read.get_or_init(read).as_deref() {
+            Some(Record::RunCounts(counts)) => counts.get(self.call.environment, kind, id),
+            _ => None,
+        }
+    }
+}
+
+/// Charges a rate and, where signals leave a share of it, that: a share is a bucket of its own, and the whole one goes on counting for the
+/// time after.
+fn charge_rates<S: StateRead>(run: &RunCounts<'_, S>, now: Time, rate: &Rate, holder: &str, charges: &mut Charges) {
+    charge_rate(run, now, rate, (false, rate.terms, &rate.terms_text), holder, charges);
+    if let Some(terms) = run.call.shares.of_rate(rate.terms) {
+        charge_rate(run, now, rate, (true, terms, &terms.text()), holder, charges);
+    }
+}
+
+fn charge_rate<S: StateRead>(
+    run: &RunCounts<'_, S>,
     now: Time,
-    call: &ChargedCall<'_>,
+    rate: &Rate,
+    (share, terms, terms_text): (bool, RateTerms, &str),
+    holder: &str,
+    charges: &mut Charges,
+) {
+    let text = rate_key(run.call.environment, &rate.id, holder, terms_text);
+    let (credit, text) = if rate.scope == Scope::Run {
+        let known = match run.get(CountedKind::Rate, &rate.id) {
+            Some(Counted::Rate(known)) => Some(known),
+            _ => None,
+        };
+        charges.new_in_run |= known.is_none_or(|known| share && known.share.is_none());
+        (RunRate::credit(known, share, terms, now), Some(text))
+    } else {
+        let key = StateKey::Rate(run.call.tenant.clone(), text);
+        let known = run.state.get(&key);
+        let known = known.as_deref().and_then(|record| if let Record::Rate(rate) = record { Some(rate) } else { None });
+        (terms.credit(known, now), text_of(key))
+    };
+    if credit < terms.call() {
+        exceed(charges, ReasonCode::RateExceeded);
+    }
+    charges.rates.extend(text);
+}
+
+fn charge_budget<S: StateRead>(
+    run: &RunCounts<'_, S>,
+    now: Time,
     budget: &Budget,
     holder: &str,
     usage: Usage,
     charges: &mut Charges,
 ) {
+    let call = run.call;
     let text = budget_key(call.environment, &budget.id, holder, budget.unit, budget.period);
-    let key = StateKey::Budget(call.tenant.clone(), text);
     let window = budget.period.window(now);
-    let known = match state.get(&key).as_deref() {
-        Some(Record::Budget(known)) if known.window == window => *known,
-        _ => BudgetRecord::default(),
+    let (known, text) = if budget.scope == Scope::Run {
+        let known = match run.get(CountedKind::Budget(budget.unit, budget.period), &budget.id) {
+            Some(Counted::Budget(_, _, known)) => Some(*known),
+            _ => None,
+        };
+        charges.new_in_run |= known.is_none();
+        (known, Some(text))
+    } else {
+        let key = StateKey::Budget(call.tenant.clone(), text);
+        let known = match run.state.get(&key).as_deref() {
+            Some(Record::Budget(known)) => Some(*known),
+            _ => None,
+        };
+        (known, text_of(key))
     };
+    let used = known.filter(|known| known.window == window).map_or(0, |known| known.used());
     let amount = budget.unit.of(usage);
     charges.asked = true;
     // What is used up is used up: a call that says that it costs nothing does not pass either.
-    let left = call.shares.of_budget(budget.limit).saturating_sub(known.used());
+    let left = call.shares.of_budget(budget.limit).saturating_sub(used);
     if amount > left || left == 0 {
         exceed(charges, ReasonCode::BudgetExceeded);
     }
-    charges.reserved.extend(text_of(key).map(|text| Reservation { budget: budget_text(text, window), amount }));
+    charges.reserved.extend(text.map(|text| Reservation { budget: budget_text(text, window), amount }));
 }
 
 /// The text under which a budget or a rate stands in the state.

@@ -13,6 +13,7 @@ mod orchestration;
 mod policy;
 mod record;
 mod rego;
+mod room;
 mod run_mode;
 mod steps;
 pub(super) mod taint;
@@ -113,6 +114,8 @@ struct Judged {
     replacement: Option<Replaced>,
     /// Whether a budget was asked.
     budget_asked: bool,
+    /// Whether the call is charged to something that was not counted in its run before.
+    new_in_run: bool,
     /// What reported signals make stricter, to be recorded.
     adjusted: Option<OrchestrationAdjusted>,
     /// What they leave of rates and budgets.
@@ -137,6 +140,7 @@ impl Judged {
             accumulate: None,
             replacement: None,
             budget_asked: false,
+            new_in_run: false,
             adjusted: None,
             shares: Shares::default(),
             observe: false,

@@ -1,50 +1,89 @@
-//! What charges change: budgets are set aside, settled or given back; a rate's bucket gets emptier.
+//! What charges change: budgets are set aside, settled or given back; a rate's bucket gets emptier. What is a run's own is in the run's counts,
+//! each other budget and rate in a record of its own.
 
 use assent_ledger::ids::{TenantId, Time};
 
-use super::EntryFacts;
-use crate::charge::{RateTerms, Unit, parse_budget, run_of_key};
+use super::{EntryFacts, counts};
+use crate::charge::{BudgetCharge, RateTerms, parse_budget, run_of_key};
+use crate::counting;
 use crate::event::Reservation;
 use crate::state::keys::{BudgetRecord, RateRecord};
 use crate::state::{Record, StateKey, StateWrite};
 
-/// Sets an amount aside. A charge of a later period than the record's starts that period.
-pub(super) fn reserve(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, reservation: &Reservation) {
-    let Some(charge) = parse_budget(&reservation.budget) else { return };
-    let key = StateKey::Budget(tenant.clone(), charge.key.to_owned());
-    let found = known(state, &key);
-    if found.is_none() && run_of_key(charge.key).is_some() {
-        super::scoped::watch(state, at.time, key.clone());
+/// Whose charges these are.
+#[derive(Clone, Copy)]
+pub(super) struct Charged<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) run_id: Option<&'a str>,
+}
+
+/// Takes one call from the bucket of each rate, and sets amounts aside.
+pub(super) fn charge(
+    state: &mut impl StateWrite,
+    at: &EntryFacts,
+    of: Charged<'_>,
+    rates: &[String],
+    reserved: &[Reservation],
+) {
+    let (mut any_rate, mut any_budget) = (false, false);
+    for rate in rates {
+        match run_of_key(rate) {
+            Some(_) => any_rate = true,
+            None => take(state, of.tenant, rate, at.time, 1),
+        }
     }
-    let mut budget = found.unwrap_or_default();
-    if charge.window > budget.window {
-        budget = BudgetRecord { window: charge.window, ..BudgetRecord::default() };
+    for reservation in reserved {
+        any_budget |= is_of_run(reservation);
+        change(state, of.tenant, reservation, Some(BudgetRecord::default()), |budget, charge| {
+            budget.reserve(charge.window, reservation.amount);
+        });
     }
-    if charge.window == budget.window {
-        budget.reserved = budget.reserved.saturating_add(reservation.amount);
-        state.put(key, Record::Budget(budget));
+    if any_rate || any_budget {
+        counts::change(state, of.tenant, of.run_id, |counts| {
+            counting::take(counts, rates, at.time);
+            counting::reserve(counts, reserved);
+        });
     }
 }
 
-/// Replaces what was set aside by what was used; 0 gives it back. What belongs to a period that is over is forgotten with it.
+/// Replaces what was set aside by what was used; 0 gives it back.
 pub(super) fn settle(
+    state: &mut impl StateWrite,
+    of: Charged<'_>,
+    reserved: &[Reservation],
+    used: impl Fn(&Reservation, &BudgetCharge<'_>) -> u64,
+) {
+    for reservation in reserved {
+        change(state, of.tenant, reservation, None, |budget, charge| {
+            budget.settle(charge.window, reservation.amount, used(reservation, charge));
+        });
+    }
+    if reserved.iter().any(is_of_run) {
+        counts::change(state, of.tenant, of.run_id, |counts| counting::settle(counts, reserved, used));
+    }
+}
+
+fn is_of_run(reservation: &Reservation) -> bool {
+    run_of_key(&reservation.budget).is_some()
+}
+
+/// Changes a budget that is no run's own; one that is not there begins as `new`.
+fn change(
     state: &mut impl StateWrite,
     tenant: &TenantId,
     reservation: &Reservation,
-    used: impl FnOnce(Unit) -> u64,
+    new: Option<BudgetRecord>,
+    change: impl FnOnce(&mut BudgetRecord, &BudgetCharge<'_>),
 ) {
-    let Some(charge) = parse_budget(&reservation.budget) else { return };
+    let Some(charge) = parse_budget(&reservation.budget).filter(|_| !is_of_run(reservation)) else { return };
     let key = StateKey::Budget(tenant.clone(), charge.key.to_owned());
-    let Some(mut budget) = known(state, &key).filter(|budget| budget.window == charge.window) else { return };
-    budget.reserved = budget.reserved.saturating_sub(reservation.amount);
-    budget.spent = budget.spent.saturating_add(used(charge.unit));
-    state.put(key, Record::Budget(budget));
-}
-
-fn known(state: &impl StateWrite, key: &StateKey) -> Option<BudgetRecord> {
-    match state.get(key).as_deref() {
-        Some(Record::Budget(budget)) => Some(*budget),
-        _ => None,
+    let known = match state.get(&key).as_deref() {
+        Some(Record::Budget(known)) => Some(*known),
+        _ => new,
+    };
+    if let Some(mut budget) = known {
+        change(&mut budget, &charge);
+        state.put(key, Record::Budget(budget));
     }
 }
 
@@ -56,9 +95,6 @@ pub(super) fn take(state: &mut impl StateWrite, tenant: &TenantId, rate: &str, n
         Some(Record::Rate(known)) => Some(*known),
         _ => None,
     };
-    if known.is_none() && run_of_key(rate).is_some() {
-        super::scoped::watch(state, now, key.clone());
-    }
     let credit = terms.credit(known.as_ref(), now);
     state.put(key, Record::Rate(RateRecord { credit: credit.saturating_sub(terms.of_calls(calls)), at: now }));
 }

@@ -3,11 +3,12 @@
 use assent_ledger::hash::sha256;
 use assent_ledger::ids::Time;
 
-use super::EntryFacts;
 use super::run::change_subject;
 use super::tenant::is_implicit_run;
+use super::{EntryFacts, counts};
 use crate::accumulator::{self, Addition, DAY_MICROS};
 use crate::bundle::{Addend, limits::DISTINCT_MAX};
+use crate::counting;
 use crate::event::{ACCUMULATE_ROLE, Event, INPUT_ROLE, PolicyDecision};
 use crate::expiry;
 use crate::limits::{LATCHES_MAX, PRINCIPAL_LATCH_PREFIX};
@@ -28,7 +29,9 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
     across_runs(state, event, subject, &body.effects.latches);
     if let Some(payload) = event.payloads.iter().find(|payload| payload.role == ACCUMULATE_ROLE) {
         let additions = accumulator::decode(&payload.bytes).unwrap_or_default();
-        additions.into_iter().for_each(|addition| add(state, at, event, addition));
+        add_in_run(state, event, &additions);
+        let daily = additions.into_iter().filter(|(_, daily, _)| *daily);
+        daily.for_each(|addition| add(state, at, event, addition));
     }
 }
 
@@ -85,14 +88,28 @@ fn set_latch(latches: &mut std::collections::BTreeMap<String, u8>, rule: &str, s
     }
 }
 
-fn add(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, (text, daily, addend): Addition) {
+/// Adds to what the calls of the run add up to.
+fn add_in_run(state: &mut impl StateWrite, event: &Event, additions: &[Addition]) {
+    let of_run = || additions.iter().filter(|(_, daily, _)| !daily).map(|(text, _, addend)| (text.as_str(), addend));
+    if of_run().next().is_some() {
+        counts::change(state, &event.tenant, event.run_id.as_deref(), |counts| {
+            counting::add(counts, of_run());
+        });
+    }
+}
+
+/// Adds to what the calls of a day add up to.
+fn add(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, (text, _, addend): Addition) {
     let key = StateKey::Accumulator(event.tenant.clone(), text);
-    let known = match state.get(&key).as_deref() {
-        Some(Record::Accumulator(known)) => Some(known.clone()),
-        _ => None,
+    let mut record = match state.get(&key).as_deref() {
+        Some(Record::Accumulator(known)) => known.clone(),
+        _ => {
+            // The day may have begun just now, and decisions may be applied late: two days are long enough.
+            let expires = Time(at.time.0.saturating_add(2 * DAY_MICROS));
+            expiry::schedule(state, expires, key.clone());
+            AccumulatorRecord::until(expires)
+        }
     };
-    let new = known.is_none();
-    let mut record = known.unwrap_or_default();
     match addend {
         Addend::Count => record.count = record.count.saturating_add(1),
         Addend::Sum(number) => add_number(&mut record, &number),
@@ -101,15 +118,6 @@ fn add(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, (text, daily
                 record.distinct.insert(hash);
             }
         }
-    }
-    if new && daily {
-        // The day may have begun just now, and decisions may be applied late: two days are long enough.
-        let expires = Time(at.time.0.saturating_add(2 * DAY_MICROS));
-        record.expires = Some(expires);
-        expiry::schedule(state, expires, key.clone());
-    } else if new {
-        record.run.clone_from(&event.run_id);
-        super::scoped::watch(state, at.time, key.clone());
     }
     state.put(key, Record::Accumulator(record));
 }

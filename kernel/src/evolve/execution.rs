@@ -2,6 +2,7 @@
 
 use assent_ledger::ids::{TenantId, Time};
 
+use super::budgets::Charged;
 use super::{EntryFacts, budgets, grants};
 use crate::charge::rego_rate_key;
 use crate::command::Completion;
@@ -17,14 +18,16 @@ use crate::verdict::Verdict;
 /// Takes what a decision sets aside into the state.
 pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &PolicyDecision) {
     let (tenant, effects) = (&event.tenant, &body.effects);
-    effects.rates.iter().for_each(|rate| budgets::take(state, tenant, rate, at.time, 1));
+    let may_run = effects.token_expires.is_some() && event.run_id.is_some() && body.subject.is_some();
+    let reserved = if may_run { effects.reserved.as_slice() } else { &[] };
+    let charged = Charged { tenant, run_id: event.run_id.as_deref() };
+    budgets::charge(state, at, charged, &effects.rates, reserved);
     if effects.rego_units > 0 {
         budgets::take(state, tenant, &rego_rate_key(), at.time, effects.rego_units);
     }
     let (Some(expires), Some(run_id), Some(subject)) = (effects.token_expires, &event.run_id, &body.subject) else {
         return;
     };
-    effects.reserved.iter().for_each(|reservation| budgets::reserve(state, at, tenant, reservation));
     // In observe mode the original runs, whatever was computed.
     let replaced = body.effective == Verdict::Compute;
     let tool = effects.replacement_tool.as_ref().filter(|_| replaced).unwrap_or(&body.tool);
@@ -83,11 +86,10 @@ pub(super) fn requested(state: &mut impl StateWrite, at: &EntryFacts, tenant: &T
 /// The outcome is known: what was set aside is settled. Labels of the output are added; those that the run took on stay.
 pub(super) fn responded(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &ToolResponse) {
     let Some(record) = outstanding(state, body.decision.0).filter(|_| body.verdict == Verdict::Allow) else { return };
-    for reservation in &record.reserved {
-        // Where nobody knows what was used, what was set aside counts as used.
-        let used = |unit: crate::charge::Unit| body.usage.map_or(reservation.amount, |usage| unit.of(usage));
-        budgets::settle(state, tenant, reservation, used);
-    }
+    // Where nobody knows what was used, what was set aside counts as used.
+    budgets::settle(state, charged(tenant, &record), &record.reserved, |reservation, charge| {
+        body.usage.map_or(reservation.amount, |usage| charge.unit.of(usage))
+    });
     change_run(state, tenant, &record.run_id, |run| {
         body.taint.iter().for_each(|label| run.taint.join(label, at.time));
         run.open_intents = run.open_intents.saturating_sub(1);
@@ -105,7 +107,7 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Tok
         let Some(record) = outstanding(state, token.decision.0).filter(|record| record.redeemed.is_none()) else {
             continue;
         };
-        record.reserved.iter().for_each(|reservation| budgets::settle(state, tenant, reservation, |_| 0));
+        budgets::settle(state, charged(tenant, &record), &record.reserved, |_, _| 0);
         grants::give_back(state, tenant, record.lease);
         if let Some(effect) = record.effect {
             let key = StateKey::EffectKey(tenant.clone(), effect);
@@ -117,6 +119,10 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Tok
         }
         state.delete(StateKey::Outstanding(token.decision.0));
     }
+}
+
+fn charged<'a>(tenant: &'a TenantId, record: &'a OutstandingRecord) -> Charged<'a> {
+    Charged { tenant, run_id: Some(&record.run_id) }
 }
 
 fn outstanding(state: &impl StateWrite, seq: u64) -> Option<OutstandingRecord> {

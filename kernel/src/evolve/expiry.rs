@@ -42,7 +42,7 @@ fn forget(state: &mut impl StateWrite, at: &EntryFacts, item: StateKey) {
         }
         Some(Record::Memory(record)) => record.expires().is_some_and(|expires| expires <= at.time),
         Some(Record::Signal(known)) => known.signals(at.time).is_empty(),
-        Some(Record::Accumulator(known)) => known.expires.is_some_and(|expires| expires <= at.time),
+        Some(Record::Accumulator(known)) => known.expires <= at.time,
         _ => false,
     };
     if ended {

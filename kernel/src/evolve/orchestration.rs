@@ -3,6 +3,7 @@
 use assent_ledger::ids::{TenantId, Time};
 
 use super::EntryFacts;
+use crate::command::SignalScope;
 use crate::event::{Event, OrchestrationAdjusted, PolicyDecision, ToolRequest, ToolResponse};
 use crate::limits::UNDER_WAY_MICROS;
 use crate::state::keys::{AdjustmentRecord, NestingRecord, OutstandingRecord};
@@ -47,8 +48,12 @@ pub(super) fn ended(state: &mut impl StateWrite, tenant: &TenantId, body: &ToolR
 /// A run is over.
 pub(super) fn closed(state: &mut impl StateWrite, event: &Event) {
     let Some(run_id) = &event.run_id else { return };
-    for key in [StateKey::Adjustment, StateKey::Nesting] {
-        let key = key(event.tenant.clone(), run_id.clone());
+    let signal = SignalScope::Run(run_id.clone()).key();
+    for key in [
+        StateKey::Adjustment(event.tenant.clone(), run_id.clone()),
+        StateKey::Nesting(event.tenant.clone(), run_id.clone()),
+        StateKey::Signal(event.tenant.clone(), signal),
+    ] {
         if state.get(&key).is_some() {
             state.delete(key);
         }

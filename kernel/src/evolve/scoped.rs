@@ -1,24 +1,31 @@
-//! What lasts as long as a run, and the run itself: looked at from time to time, and gone some time after the run is over.
-//!
-//! Nothing lists what is counted in a run, so that each such record is looked at once a day. As long as its run is open it stays.
+//! What lasts as long as a run, and the run itself: nothing looks at it while the run is open; it goes some time after the run is over.
 
 use assent_ledger::ids::{TenantId, Time};
 
-use crate::charge::run_of_key;
 use crate::expiry;
 use crate::limits::{CLOSED_RUN_MICROS, RUN_SCOPE_MICROS};
 use crate::state::keys::RunRecord;
 use crate::state::{Record, StateKey, StateRead, StateWrite};
 
-/// Has a record looked at that lasts as long as a run.
+/// Has a record looked at some time later that lasts as long as a run that is over.
 pub(super) fn watch(state: &mut impl StateWrite, now: Time, item: StateKey) {
     expiry::schedule(state, Time(now.0.saturating_add(RUN_SCOPE_MICROS)), item);
 }
 
-/// Has a run that was closed forgotten some time later.
+/// Has a run that was closed forgotten some time later, and before that what was counted in it.
 pub(super) fn closed(state: &mut impl StateWrite, now: Time, tenant: &TenantId, run_id: &str) {
+    let counts = StateKey::RunCounts(tenant.clone(), run_id.to_owned());
+    if state.get(&counts).is_some() {
+        watch(state, now, counts);
+    }
     let item = StateKey::Run(tenant.clone(), run_id.to_owned());
     expiry::schedule(state, Time(now.0.saturating_add(CLOSED_RUN_MICROS)), item);
+}
+
+/// Whether a run is open.
+pub(super) fn is_open(state: &impl StateRead, tenant: &TenantId, run_id: &str) -> bool {
+    let key = StateKey::Run(tenant.clone(), run_id.to_owned());
+    matches!(state.get(&key).as_deref(), Some(Record::Run(run)) if !run.is_closed())
 }
 
 /// What is to be done with something whose time to be looked at has come.
@@ -34,25 +41,16 @@ pub(super) enum Look {
 /// Looks at a record that lasts as long as a run, or at a run.
 pub(super) fn look(state: &impl StateRead, item: &StateKey) -> Look {
     match item {
-        StateKey::Budget(tenant, key) | StateKey::Rate(tenant, key) => of_run(state, tenant, run_of_key(key)),
-        StateKey::Accumulator(tenant, _) => match state.get(item).as_deref() {
-            Some(Record::Accumulator(known)) => of_run(state, tenant, known.run.as_deref()),
-            _ => Look::Other,
+        StateKey::RunCounts(tenant, run_id) => match run(state, tenant, run_id) {
+            // What was set aside for an execution under way is settled with its outcome.
+            Some(run) if !run.is_closed() || run.open_intents > 0 => Look::Later,
+            _ => Look::Gone,
         },
         StateKey::Run(tenant, run_id) => match run(state, tenant, run_id) {
             Some(run) if is_needed(&run) => Look::Later,
             _ => Look::Gone,
         },
         _ => Look::Other,
-    }
-}
-
-fn of_run(state: &impl StateRead, tenant: &TenantId, run_id: Option<&str>) -> Look {
-    let Some(run_id) = run_id else { return Look::Other };
-    match run(state, tenant, run_id) {
-        // What was set aside for an execution under way is settled with its outcome.
-        Some(run) if !run.is_closed() || run.open_intents > 0 => Look::Later,
-        _ => Look::Gone,
     }
 }
 

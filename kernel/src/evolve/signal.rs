@@ -2,6 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
+use crate::command::SignalScope;
 use crate::event::SignalReported;
 use crate::expiry;
 use crate::state::keys::SignalRecord;
@@ -14,6 +15,9 @@ pub(super) fn reported(state: &mut impl StateWrite, tenant: &TenantId, body: &Si
         _ => SignalRecord::default(),
     };
     record.report(&body.signals, body.expires);
-    expiry::schedule(state, body.expires, key.clone());
+    // What is reported about a run is one more small record of it while it is open; no rows remind of it, however often it is reported.
+    if !matches!(body.scope, SignalScope::Run(_)) {
+        expiry::schedule(state, body.expires, key.clone());
+    }
     state.put(key, Record::Signal(record));
 }

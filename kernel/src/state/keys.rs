@@ -39,11 +39,14 @@ mod request;
 mod request_bucket;
 mod request_window;
 mod run;
+mod run_counts;
+mod run_rate;
 mod runtime_rules;
 mod signal;
 mod subject_state;
 mod tenant;
 mod tenant_settings;
+mod value_digest;
 
 pub use accumulator::AccumulatorRecord;
 pub use active_bundle::ActiveBundleRecord;
@@ -84,11 +87,14 @@ pub use request_bucket::RequestBucketRecord;
 pub use request_window::RequestWindowRecord;
 pub(crate) use run::read_mode;
 pub use run::{RunCounters, RunMode, RunRecord, ShadowState};
+pub use run_counts::{Counted, CountedKind, RunCountsRecord, is_among};
+pub use run_rate::{Bucket, RunRate};
 pub use runtime_rules::RuntimeRulesRecord;
 pub use signal::{Reported, SignalRecord};
 pub use subject_state::{InboxLabel, SubjectStateRecord};
 pub use tenant::TenantRecord;
 pub use tenant_settings::TenantSettingsRecord;
+pub use value_digest::{ValueDigest, value_digest};
 
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::TenantId;
@@ -159,11 +165,13 @@ pub enum StateKey {
     TenantSettings(TenantId),
     /// A decision that may be redeemed, or was, by its position.
     Outstanding(u64),
-    /// What of a budget is used, by its key.
+    /// What of a budget is used that is not a run's, by its key.
     Budget(TenantId, String),
-    /// A rate's bucket, by its key.
+    /// The bucket of a rate that is not a run's, by its key.
     Rate(TenantId, String),
-    /// What calls added up to under a contract across steps.
+    /// All that is counted in a run, by its id.
+    RunCounts(TenantId, String),
+    /// What calls of a day added up to under a contract across steps.
     Accumulator(TenantId, String),
     /// How many rows end in a minute.
     ExpiryBucket(u64),
@@ -231,6 +239,7 @@ const APPROVAL: u8 = 29;
 const PENDING_CALL: u8 = 30;
 const DECISION_STATUS: u8 = 40;
 const ENVIRONMENTS: u8 = 46;
+const RUN_COUNTS: u8 = 47;
 
 impl StateKey {
     /// The number of the key's kind.
@@ -258,6 +267,7 @@ impl StateKey {
             StateKey::AgentKey(..) => AGENT_KEY,
             StateKey::KillSwitch(..) => KILL_SWITCH,
             StateKey::Accumulator(..) => ACCUMULATOR,
+            StateKey::RunCounts(..) => RUN_COUNTS,
             StateKey::SubjectState(..) => SUBJECT_STATE,
             StateKey::ErasedPayload(..) => ERASED_PAYLOAD,
             StateKey::TenantSettings(_) => TENANT_SETTINGS,
@@ -308,6 +318,7 @@ impl StateKey {
             | StateKey::MessageNonce(tenant, text)
             | StateKey::AgentKey(tenant, text)
             | StateKey::Accumulator(tenant, text)
+            | StateKey::RunCounts(tenant, text)
             | StateKey::Lease(tenant, text)
             | StateKey::LeaseIndex(tenant, text)
             | StateKey::Approval(tenant, text)
@@ -371,6 +382,7 @@ impl StateKey {
             MESSAGE_NONCE => StateKey::MessageNonce(read_tenant(&mut r)?, read_name(&mut r)?),
             AGENT_KEY => StateKey::AgentKey(read_tenant(&mut r)?, read_name(&mut r)?),
             ACCUMULATOR => StateKey::Accumulator(read_tenant(&mut r)?, read_name(&mut r)?),
+            RUN_COUNTS => StateKey::RunCounts(read_tenant(&mut r)?, read_name(&mut r)?),
             KILL_SWITCH => StateKey::KillSwitch(read_tenant(&mut r)?, read_name(&mut r)?),
             SUBJECT_STATE => StateKey::SubjectState(read_tenant(&mut r)?, read_name(&mut r)?),
             ERASED_PAYLOAD => StateKey::ErasedPayload(read_tenant(&mut r)?, r.hash("a commitment")?),

@@ -6,8 +6,8 @@ use super::keys::{
     ErasedPayloadRecord, ExpiryBucketRecord, ExpiryCursorRecord, ExpiryRecord, ImplicitRunRecord, KeyringRecord,
     KillSwitchRecord, LeaseIndexRecord, LeaseRecord, LedgerRecord, MemoryRecord, MessageNonceRecord, NestingRecord,
     OfferedBundleRecord, OutstandingRecord, PendingCall, PrincipalRecord, ProgressRecord, RateRecord,
-    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunRecord, RuntimeRulesRecord, SignalRecord, StateKey,
-    SubjectStateRecord, TenantRecord, TenantSettingsRecord,
+    RequestBucketRecord, RequestRecord, RequestWindowRecord, RunCountsRecord, RunRecord, RuntimeRulesRecord,
+    SignalRecord, StateKey, SubjectStateRecord, TenantRecord, TenantSettingsRecord,
 };
 use crate::codec::{CodecError, Reader, Writer};
 
@@ -78,6 +78,7 @@ records! {
     Memory(MemoryRecord) for (StateKey::Memory(..));
     MessageNonce(MessageNonceRecord) for (StateKey::MessageNonce(..));
     AgentKey(AgentKeyRecord) for (StateKey::AgentKey(..));
+    RunCounts(RunCountsRecord) for (StateKey::RunCounts(..));
     Accumulator(AccumulatorRecord) for (StateKey::Accumulator(..));
     KillSwitch(KillSwitchRecord) for (StateKey::KillSwitch(..));
     SubjectState(SubjectStateRecord) for (StateKey::SubjectState(..));

@@ -40,6 +40,7 @@ fn keys() -> impl Strategy<Value = StateKey> {
         hashes().prop_map(StateKey::Bundle),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::KillSwitch(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Accumulator(t, s)),
+        (tenants(), texts()).prop_map(|(t, s)| StateKey::RunCounts(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::SubjectState(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::Memory(t, s)),
         (tenants(), texts()).prop_map(|(t, s)| StateKey::RuntimeRules(t, s)),
@@ -226,10 +227,18 @@ fn control_rows(n: u64, flag: bool, hash: Hash) -> Vec<(StateKey, Record)> {
     let nonce = MessageNonceRecord { seq: Seq(n), expires: Time(n) };
     let erased = ErasedPayloadRecord { entry: Seq(n), erased: Time(n) };
     let distinct = std::collections::BTreeSet::from([hash]);
-    let run = (!flag).then(|| "r".to_owned());
-    let added = AccumulatorRecord { count: n, sum: "0.5".into(), distinct, expires: flag.then_some(Time(n)), run };
+    let added = AccumulatorRecord { count: n, sum: "0.5".into(), distinct, expires: Time(n) };
+    let mut counts = RunCountsRecord::default();
+    let spent = BudgetRecord { window: n, reserved: n, spent: n };
+    for environment in ["prod", "test"] {
+        let budget = Counted::Budget(crate::charge::Unit::Tokens, crate::charge::Period::Day, spent);
+        counts.entry(environment, "b", budget).unwrap();
+        counts.entry(environment, "b", Counted::Calls(n)).unwrap();
+        counts.entry(environment, "d", Counted::Distinct(vec![value_digest(&hash)])).unwrap();
+    }
     vec![
-        (StateKey::Accumulator(tenant(), "run/r/k".into()), Record::Accumulator(added)),
+        (StateKey::Accumulator(tenant(), "day|e|1|s|k".into()), Record::Accumulator(added)),
+        (StateKey::RunCounts(tenant(), "r".into()), Record::RunCounts(counts)),
         (StateKey::KillSwitch(tenant(), "tool:x".into()), Record::KillSwitch(switch)),
         (StateKey::TenantSettings(tenant()), Record::TenantSettings(TenantSettingsRecord { settings })),
         (StateKey::Environments(tenant()), Record::Environments(EnvironmentsRecord { names: vec!["prod".into()] })),

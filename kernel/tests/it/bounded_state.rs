@@ -17,12 +17,10 @@ fn source() -> String {
 }
 
 fn of_run(world: &World, run_id: &str) -> usize {
-    let rows = world.state.records().filter(|(key, record)| match (key, record.as_ref()) {
-        (StateKey::Budget(_, text) | StateKey::Rate(_, text), _) => text.contains(&format!("|run:{run_id}|")),
-        (StateKey::Accumulator(..), Record::Accumulator(known)) => known.run.as_deref() == Some(run_id),
-        _ => false,
-    });
-    rows.count()
+    match world.state.get(&StateKey::RunCounts(tenant("acme"), run_id.into())).as_deref() {
+        Some(Record::RunCounts(counts)) => counts.iter().count(),
+        _ => 0,
+    }
 }
 
 fn knows(world: &World, run_id: &str) -> bool {

@@ -108,7 +108,7 @@ fn calls_and_distinct_values_are_counted() {
 
 #[test]
 fn too_many_distinct_values_do_not_hold_whatever_is_asked() {
-    let bundle = bundle("contract: [{id: cap, tools: [t], require: [{distinct: n, per: run, op: '>=', value: 0}]}]");
+    let bundle = bundle("contract: [{id: cap, tools: [t], require: [{distinct: n, per: day, op: '>=', value: 0}]}]");
     let book = Book::default();
     for n in 0..1_024 {
         assert_eq!(book.call(&bundle, &format!(r#"{{"n":{n}}}"#)).verdict, ALLOW, "{n}");

@@ -79,6 +79,8 @@ mod replay;
 mod replay_kinds;
 mod replay_people;
 mod restricted;
+mod run_caps;
+mod run_counts;
 mod run_entries;
 mod settings;
 mod signals;

@@ -56,6 +56,7 @@ fn take<S: StateRead>(
     judged.effects.rates = charged.rates;
     judged.effects.reserved = charged.reserved;
     judged.budget_asked = charged.asked;
+    judged.new_in_run = charged.new_in_run;
     if charged.exceeded == Some(ReasonCode::PolicyError) {
         // What cannot be charged must not run, observed or not.
         judged.soft = false;

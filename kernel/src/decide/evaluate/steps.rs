@@ -5,7 +5,7 @@ use assent_ledger::hash::Hash;
 use super::layers::Layers;
 use super::{
     Asked, Called, Judged, Who, against, behaviour, called, charges, nesting, obligations, orchestration, policy, rego,
-    run_mode, undeclared,
+    room, run_mode, undeclared,
 };
 use crate::bundle::{Outcome, Work};
 use crate::decide::grants::Cover;
@@ -62,7 +62,12 @@ pub(super) fn steps<S: StateRead>(
         work,
     };
     match structural(ctx, asked, &called, &active, judged) {
-        Ok(capability) => vote(ctx, asked, &called, capability, judged),
+        Ok(capability) => {
+            vote(ctx, asked, &called, capability, judged);
+            if let Err(code) = room::check(ctx, asked, subject, judged) {
+                against(&mut judged.outcome, code);
+            }
+        }
         Err(code) => judged.outcome = Outcome::deny(code),
     }
     judged.effects.rego_units = work.rego_spent();

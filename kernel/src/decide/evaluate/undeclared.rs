@@ -3,7 +3,7 @@
 //! and budgets, and the operator's baseline, which no tenant overrides by not declaring a tool.
 
 use super::layers::Layers;
-use super::{Asked, Judged, Who, against, called, charges, policy, rego};
+use super::{Asked, Judged, Who, against, called, charges, policy, rego, room};
 use crate::bundle::{CompiledBundle, Outcome, Work};
 use crate::decide::{Context, approvals};
 use crate::reason::ReasonCode;
@@ -37,7 +37,7 @@ pub(super) fn observe<S: StateRead>(
         None => Outcome::deny(ReasonCode::UnknownTool),
     };
     judged.effects.rego_units = work.rego_spent();
-    if let Err(code) = charged {
+    for code in [charged, room::check(ctx, asked, who.subject, judged)].into_iter().filter_map(Result::err) {
         against(&mut judged.outcome, code);
     }
     Ok(())

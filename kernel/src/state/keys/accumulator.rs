@@ -1,4 +1,5 @@
-//! What calls added up to under a contract across steps: `Accumulator(tenant, scope and predicate)`.
+//! What the calls of a subject in a day added up to under a contract across steps: `Accumulator(tenant, scope and predicate)`. What those of a
+//! run added up to is in the run's counts.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use assent_ledger::ids::Time;
 
 use crate::bundle::limits::DISTINCT_MAX;
 use crate::codec::{CodecError, Reader, Writer};
-use crate::limits::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::TEXT_BYTES_MAX;
 use crate::state::record::RecordCodec;
 
 /// A count, an exact sum, or distinct values.
@@ -19,28 +20,26 @@ pub struct AccumulatorRecord {
     pub sum: String,
     /// Digests of the distinct values, at most `DISTINCT_MAX`.
     pub distinct: BTreeSet<Hash>,
-    /// When it ends; `None` for one of a run.
-    pub expires: Option<Time>,
-    /// The run with which it ends; `None` for one that ends by itself.
-    pub run: Option<String>,
+    /// When it ends.
+    pub expires: Time,
 }
 
-impl Default for AccumulatorRecord {
-    fn default() -> Self {
-        AccumulatorRecord { count: 0, sum: "0".to_owned(), distinct: BTreeSet::new(), expires: None, run: None }
+impl AccumulatorRecord {
+    /// One that nothing was added to, until it ends.
+    pub fn until(expires: Time) -> AccumulatorRecord {
+        AccumulatorRecord { count: 0, sum: "0".to_owned(), distinct: BTreeSet::new(), expires }
     }
 }
 
 impl RecordCodec for AccumulatorRecord {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn write(&self, w: &mut Writer) {
         w.u64(self.count);
         w.text(&self.sum);
         w.count(self.distinct.len());
         self.distinct.iter().for_each(|hash| w.fixed(&hash.0));
-        w.option(self.expires, |w, time| w.u64(time.0));
-        w.text_opt(self.run.as_deref());
+        w.u64(self.expires.0);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -52,7 +51,6 @@ impl RecordCodec for AccumulatorRecord {
         if distinct.len() != values {
             return Err(CodecError::Invalid { what: "the values" });
         }
-        let expires = r.option("the end", |r| r.time("the end"))?;
-        Ok(AccumulatorRecord { count, sum, distinct, expires, run: r.text_opt("the run", NAME_BYTES_MAX)? })
+        Ok(AccumulatorRecord { count, sum, distinct, expires: r.time("the end")? })
     }
 }

@@ -19,6 +19,24 @@ impl BudgetRecord {
     pub const fn used(&self) -> u64 {
         self.spent.saturating_add(self.reserved)
     }
+
+    /// Sets an amount aside in a period. A later period than the record's starts anew; what comes late to an earlier one is forgotten with it.
+    pub fn reserve(&mut self, window: u64, amount: u64) {
+        if window > self.window {
+            *self = BudgetRecord { window, ..BudgetRecord::default() };
+        }
+        if window == self.window {
+            self.reserved = self.reserved.saturating_add(amount);
+        }
+    }
+
+    /// Replaces what was set aside in a period by what was used; 0 gives it back.
+    pub fn settle(&mut self, window: u64, reserved: u64, used: u64) {
+        if window == self.window {
+            self.reserved = self.reserved.saturating_sub(reserved);
+            self.spent = self.spent.saturating_add(used);
+        }
+    }
 }
 
 impl RecordCodec for BudgetRecord {

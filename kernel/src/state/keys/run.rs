@@ -1,4 +1,4 @@
-//! A run: `Run(tenant, run id)`. Bounded: whatever happens in a run, its record stays within `RUN_BYTES_MAX`.
+//! A run: `Run(tenant, run id)`. Bounded: whatever happens in a run, its record is of a bounded size, and so is all that is kept for it (`RUN_BYTES_MAX`).
 
 use std::collections::BTreeMap;
 
@@ -174,7 +174,7 @@ impl RunRecord {
 }
 
 impl RecordCodec for RunRecord {
-    const VERSION: u8 = 3;
+    const VERSION: u8 = 4;
 
     fn write(&self, w: &mut Writer) {
         w.text(&self.subject);
@@ -185,7 +185,7 @@ impl RecordCodec for RunRecord {
         self.taint.write(w);
         w.count(self.latches.len());
         for (rule, step) in &self.latches {
-            w.text(rule);
+            w.short_text(rule);
             w.u8(*step);
         }
         w.u32(self.shadow.strikes);
@@ -222,5 +222,5 @@ pub(crate) fn read_mode(r: &mut Reader<'_>) -> Result<RunMode, CodecError> {
 
 fn read_latches(r: &mut Reader<'_>) -> Result<BTreeMap<String, u8>, CodecError> {
     let count = r.count("the latches", LATCHES_MAX)?;
-    (0..count).map(|_| Ok((r.text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect()
+    (0..count).map(|_| Ok((r.short_text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect()
 }

@@ -115,7 +115,7 @@ const ADVICE: &[(ReasonCode, &str)] = &[
     (PolicyError, "Run `assent policy test` with this call; a rule compares things that cannot be compared."),
     (
         PolicyBudget,
-        "Simplify the policy, shrink the input, or ask less often where the policy is in Rego: what a call and a tenant may take is counted.",
+        "Simplify the policy, shrink the input, or ask less often where the policy is in Rego: what a call and a tenant may take is counted. A run that counts too much, in many environments or under bundle after bundle, is replaced by a new one.",
     ),
     (ComputeConflict, "Make sure that only one rule replaces a given call."),
     (
