@@ -40,6 +40,7 @@ fn cases() -> Vec<Policy> {
         hostile::many_values("10,000 rules, 4,000 numbers in 64 KiB", 64 << 10),
         hostile::many_values("10,000 rules, 16,000 numbers in 256 KiB", hostile::LARGEST),
     ];
+    cases.push(hostile::enumerated());
     cases.extend(hostile::PATTERNS.map(|(name, pattern, unit)| hostile::long_subjects(name, pattern, unit)));
     cases.extend([
         hostile::cel_steps(),

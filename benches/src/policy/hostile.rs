@@ -77,6 +77,19 @@ pub fn many_values(name: &'static str, bytes: usize) -> Policy {
     policy(name, &rules(|n| format!("n: {{min: 0, max: -{n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
 }
 
+/// 10,000 rules about a number, and a list of numbers as long as inputs may be, each of which its tool looks for among 1,024.
+pub fn enumerated() -> Policy {
+    let listed: Vec<String> = (0..1_024).map(|n| (100_000_000_000_000 + n * 7).to_string()).collect();
+    let schema =
+        format!("properties: {{n: {{type: integer}}, l: {{type: array, items: {{enum: [{}]}}}}}}", listed.join(", "));
+    let all = many_values("10,000 rules, 16,000 numbers, each to be one of 1,024", LARGEST);
+    let numbers: Vec<String> =
+        (0..(LARGEST - 32) / 16).map(|n| (100_000_000_000_000 + n % 1_024 * 7).to_string()).collect();
+    let source = String::from_utf8_lossy(&all.source).replace("additionalProperties: true", &schema);
+    let inputs = format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")).into_bytes();
+    Policy { source: source.into_bytes(), call: BenchCall { inputs, ..all.call }, ..all }
+}
+
 /// A pattern that rules look for in a text of 64 KiB as often as one call pays for, if it has a table; as many more rules as there may
 /// be, and inputs of the greatest length.
 pub fn long_subjects(name: &'static str, pattern: &str, unit: &str) -> Policy {
@@ -194,9 +207,14 @@ mod tests {
 
     #[test]
     fn whatever_is_looked_at_the_last_rule_allows() {
-        for policy in
-            [many_rules(), many_patterns(), large_texts("t", LARGEST), many_values("v", LARGEST), everything()]
-        {
+        for policy in [
+            many_rules(),
+            many_patterns(),
+            large_texts("t", LARGEST),
+            many_values("v", LARGEST),
+            enumerated(),
+            everything(),
+        ] {
             assert_eq!(ask(&policy).verdict, Verdict::Allow, "{}", policy.name);
         }
         for (name, pattern, unit) in PATTERNS {

@@ -1,5 +1,6 @@
 //! `inputs` of a tool: its arguments with their types and ranges, and whether a call's arguments fit.
 
+use super::allowed::Allowed;
 use super::encoder::Encoder;
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{Fields, boolean, count, number, one_of, one_or_many, scalar, text, wrong_type};
@@ -63,7 +64,8 @@ struct Shape {
     min: Option<Number>,
     max: Option<Number>,
     length_max: Option<u64>,
-    allowed: Vec<Value>,
+    /// Everything when nothing is listed.
+    allowed: Allowed,
     items: Option<Box<Shape>>,
 }
 
@@ -188,7 +190,7 @@ impl Shape {
         out.number(self.min.as_ref());
         out.number(self.max.as_ref());
         out.text(&self.length_max.map(|max| max.to_string()).unwrap_or_default());
-        let mut allowed: Vec<String> = self.allowed.iter().map(scalar_text).collect();
+        let mut allowed: Vec<String> = self.allowed.values().iter().map(scalar_text).collect();
         allowed.sort_unstable();
         out.count(allowed.len());
         allowed.iter().for_each(|value| out.text(value));
@@ -213,7 +215,7 @@ impl Shape {
         {
             return Err(ArgumentError::Length { argument: argument(), max });
         }
-        if !self.allowed.is_empty() && !self.allowed.contains(value) {
+        if !self.allowed.values().is_empty() && !self.allowed.contains(value) {
             return Err(ArgumentError::Enum { argument: argument() });
         }
         match (&self.items, value) {
@@ -261,7 +263,7 @@ fn read_shape(fields: &Fields<'_>, d: &mut Diagnostics) -> Option<Shape> {
     if let Some(node) = fields.get("description") {
         text(node, "description", d);
     }
-    let allowed = fields.get("enum").map(|node| read_enum(node, kind, d)).unwrap_or_default();
+    let allowed = fields.get("enum").map(|node| Allowed::of(read_enum(node, kind, d))).unwrap_or_default();
     let items = fields.get("items").and_then(|node| {
         const KNOWN: [&str; 7] = ["type", "description", "min", "max", "max_length", "enum", "items"];
         let fields = Fields::open(node, "the items of an input", &KNOWN, &[], d)?;

@@ -4,6 +4,7 @@
 //! What this kernel version does not enforce it does not accept: such keys are refused with a message that says so.
 
 mod across;
+mod allowed;
 mod approval;
 mod behaviour;
 mod budgets;

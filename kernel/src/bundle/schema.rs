@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allowed::Allowed;
 use super::encoder::Encoder;
 use super::error::{BundleErrorKind, Diagnostics, nearest_hint};
 use super::fields::{boolean, count, list, literal, number, one_of, one_or_many, text, wrong_type};
@@ -38,6 +39,9 @@ const KEYWORDS: [&str; 21] = [
     "$schema",
 ];
 
+/// Most elements of an array whose elements must differ: each is written out to be compared with the others.
+const UNIQUE_ITEMS_MAX: u64 = 1_024;
+
 /// A compiled schema.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Schema {
@@ -47,7 +51,7 @@ pub(super) struct Schema {
     required: BTreeSet<Box<str>>,
     /// Whether members that are not declared are accepted, when the schema says so.
     additional: Option<bool>,
-    allowed: Option<Vec<Value>>,
+    allowed: Option<Allowed>,
     bounds: Vec<(Bound, Number)>,
     lengths: (u64, Option<u64>),
     pattern: Option<Pattern>,
@@ -112,6 +116,7 @@ impl Schema {
     fn check_elements(&self, elements: &[Value], at: Way<'_>, work: &Work) -> Result<(), ArgumentError> {
         check_length(elements.len(), self.counts, at)?;
         if self.unique {
+            check_length(elements.len(), (0, Some(UNIQUE_ITEMS_MAX)), at)?;
             let mut seen = BTreeSet::new();
             if !elements.iter().all(|element| seen.insert(element.canonical_bytes())) {
                 return Err(ArgumentError::Repeated { argument: at.text() });
@@ -146,7 +151,7 @@ impl Schema {
         out.texts(self.required.iter().map(|name| &**name));
         out.count(usize::from(self.is_open()));
         let allowed: Option<BTreeSet<Vec<u8>>> =
-            self.allowed.as_ref().map(|allowed| allowed.iter().map(Value::canonical_bytes).collect());
+            self.allowed.as_ref().map(|allowed| allowed.values().iter().map(Value::canonical_bytes).collect());
         out.count(allowed.as_ref().map_or(usize::MAX, BTreeSet::len));
         allowed.iter().flatten().for_each(|value| out.bytes(value));
         out.count(self.bounds.len());
@@ -254,10 +259,11 @@ impl Schema {
 
     /// `enum` and `const` together allow what both allow.
     fn allow(&mut self, values: Vec<Value>) {
-        self.allowed = Some(match self.allowed.take() {
-            Some(earlier) => earlier.into_iter().filter(|value| values.contains(value)).collect(),
+        let both = match self.allowed.take() {
+            Some(earlier) => earlier.values().iter().filter(|value| values.contains(value)).cloned().collect(),
             None => values,
-        });
+        };
+        self.allowed = Some(Allowed::of(both));
     }
 
     fn bound(&mut self, bound: Bound, what: &str, node: &Node, d: &mut Diagnostics) {

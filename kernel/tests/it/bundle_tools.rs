@@ -74,6 +74,11 @@ fn a_schema_is_checked_keyword_by_keyword() {
         assert_eq!(tool.check_arguments(&args("{}")), Ok(()), "nothing is required");
         assert!(matches!(tool.check_arguments(&args("{\"z\":1}")), Err(ArgumentError::Unknown { .. })));
     }
+    let unique = tool("schema: {type: object, properties: {x: {type: array, uniqueItems: true}}}");
+    let numbers = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    assert_eq!(unique.check_arguments(&args(&format!("{{\"x\":[{}]}}", numbers(1_024)))), Ok(()));
+    let error = unique.check_arguments(&args(&format!("{{\"x\":[{}]}}", numbers(1_025)))).unwrap_err();
+    assert_eq!(error, ArgumentError::Length { argument: "x".to_owned(), max: 1_024 });
     let nested = tool(
         "schema: {type: object, required: [to], properties: {to: {type: array, items: {type: object, properties: {n: {type: integer}}}}}}",
     );
