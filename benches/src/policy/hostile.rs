@@ -79,7 +79,7 @@ pub fn many_values(name: &'static str, bytes: usize) -> Policy {
 
 /// 10,000 rules about a number, and a list of numbers as long as inputs may be, each of which its tool looks for among 1,024.
 pub fn enumerated() -> Policy {
-    let listed: Vec<String> = (0..1_024).map(|n| (100_000_000_000_000 + n * 7).to_string()).collect();
+    let listed: Vec<String> = (0..1_024_u64).map(|n| (100_000_000_000_000 + n * 7).to_string()).collect();
     let schema =
         format!("properties: {{n: {{type: integer}}, l: {{type: array, items: {{enum: [{}]}}}}}}", listed.join(", "));
     let all = many_values("10,000 rules, 16,000 numbers, each to be one of 1,024", LARGEST);
