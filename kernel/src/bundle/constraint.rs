@@ -48,21 +48,20 @@ impl Constraints {
     /// them, from a lease's own bytes. What holds under a capability and such constraints holds under both. The errors name
     /// no useful place: their line and column are 1.
     ///
-    /// They are read again for each call that the lease is asked about, which takes from `work` what compiling their patterns does.
+    /// They are read again for each call that the lease is asked about, which takes from `work` what compiling their patterns does. No
+    /// more of them are compiled than that pays for.
     pub fn read_json(json: &[u8], work: &Work) -> Result<Constraints, Vec<BundleError>> {
         let mut d = Diagnostics::default();
         let at = Position { line: 1, column: 1 };
         match parse_object(json) {
             Ok(object) => {
-                let mut patterns = Patterns::few(LEASE_PATTERNS_MAX);
+                let paid_for = work.pattern_units() / LEASE_PATTERN_UNITS;
+                let mut patterns = Patterns::few(paid_for.min(LEASE_PATTERNS_MAX));
                 let constraints = Constraints::read(&node(&Value::Object(object), at), true, &mut patterns, &mut d);
-                if !work.spend_pattern(patterns.len().saturating_mul(LEASE_PATTERN_UNITS)) {
-                    d.error(
-                        at,
-                        BundleErrorKind::TooLarge,
-                        "the patterns of leases take more than one decision may spend",
-                    );
-                }
+                let units = patterns.tried().saturating_mul(LEASE_PATTERN_UNITS);
+                // One pattern more than was paid for was not compiled: nothing that follows is either.
+                let unpaid = paid_for < LEASE_PATTERNS_MAX && !d.errors.is_empty();
+                let _ = work.spend_pattern(if unpaid { usize::MAX } else { units });
                 if d.errors.is_empty() { Ok(constraints) } else { Err(d.errors) }
             }
             Err(error) => {

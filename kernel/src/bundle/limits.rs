@@ -72,8 +72,10 @@ pub const PATTERN_AUTOMATON_BYTES_MAX: usize = 256 << 10;
 pub const PATTERN_ONCE_BYTES_MAX: usize = 32 << 10;
 /// Most bytes of one pattern's table; one that would take more is walked place by place.
 pub const PATTERN_TABLE_BYTES_MAX: usize = 512 << 10;
-/// Most bytes of all tables of a bundle.
+/// Most bytes of all tables of a bundle, where one that got too large counts as one of the largest.
 pub const PATTERN_TABLES_BYTES_MAX: usize = 32 << 20;
+/// Most bytes of all patterns of a bundle, with tables and without.
+pub const PATTERNS_BYTES_MAX: usize = 64 << 20;
 /// Most distinct patterns of a bundle.
 pub const PATTERNS_MAX: usize = 4_096;
 /// Most bytes of a text a pattern is matched against; a longer one counts as wrongly typed.

@@ -41,6 +41,11 @@ impl Work {
         left.is_some()
     }
 
+    /// Units that patterns may still take.
+    pub(super) fn pattern_units(&self) -> usize {
+        self.pattern.get().unwrap_or_default()
+    }
+
     /// Whether a pattern could not be paid for.
     pub fn is_exhausted(&self) -> bool {
         self.pattern.get().is_none()

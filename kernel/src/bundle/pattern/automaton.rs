@@ -7,7 +7,7 @@ use regex_automata::Input;
 use regex_automata::dfa::{Automaton as _, StartKind, dense};
 use regex_automata::nfa::thompson::NFA;
 
-use super::syntax::{self, PatternError};
+use super::syntax::{self, PatternError, PatternSize};
 use super::walk;
 use crate::bundle::limits::PATTERN_INPUT_BYTES_MAX;
 use crate::bundle::work::Work;
@@ -36,14 +36,13 @@ impl fmt::Debug for Pattern {
 }
 
 impl Pattern {
-    /// Compiles a pattern whose automaton takes at most `automaton_bytes_max`, with a table of at most `table_bytes_max` and without
-    /// one where it would be larger.
+    /// Compiles a pattern of at most this size, with a table of at most `table_bytes_max` and without one where it would be larger.
     pub(in crate::bundle) fn compile(
         source: &str,
-        automaton_bytes_max: usize,
+        size: PatternSize,
         table_bytes_max: usize,
     ) -> Result<Pattern, PatternError> {
-        let nfa = syntax::automaton(source, automaton_bytes_max)?;
+        let nfa = syntax::automaton(source, size)?;
         let form = match table(&nfa, table_bytes_max) {
             Some(table) => Form::Table(Arc::new(table)),
             None => Form::Places(nfa),
@@ -56,6 +55,14 @@ impl Pattern {
         match &self.form {
             Form::Table(table) => Some(table.memory_usage()),
             Form::Places(_) => None,
+        }
+    }
+
+    /// Bytes of what is kept to look for it.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.form {
+            Form::Table(table) => table.memory_usage(),
+            Form::Places(nfa) => nfa.memory_usage(),
         }
     }
 

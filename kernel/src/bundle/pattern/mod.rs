@@ -10,28 +10,32 @@ mod syntax;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod walk;
+mod width;
 
 use std::collections::BTreeMap;
 
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::text;
 use super::limits::{
-    PATTERN_AUTOMATON_BYTES_MAX, PATTERN_BYTES_MAX, PATTERN_ONCE_BYTES_MAX, PATTERN_TABLE_BYTES_MAX,
-    PATTERN_TABLES_BYTES_MAX, PATTERNS_MAX,
+    PATTERN_BYTES_MAX, PATTERN_TABLE_BYTES_MAX, PATTERN_TABLES_BYTES_MAX, PATTERNS_BYTES_MAX, PATTERNS_MAX,
 };
 use super::source::Node;
 
 pub(super) use automaton::Pattern;
 pub(super) use lint::{is_url_argument, leaves_host_open};
-pub(super) use syntax::PatternError;
+pub(super) use syntax::{PatternError, PatternSize};
 
 /// The patterns compiled so far, by their text.
 pub(super) struct Patterns {
     compiled: BTreeMap<String, Pattern>,
     /// Bytes that tables may still take together. A table that got too large counts as one of the largest: trying took as long.
     tables_left: usize,
-    automaton_bytes_max: usize,
+    /// Bytes that all patterns may still take together.
+    bytes_left: usize,
+    size: PatternSize,
     most: usize,
+    /// How many different ones were compiled, in vain or not.
+    tried: usize,
 }
 
 impl Default for Patterns {
@@ -39,8 +43,10 @@ impl Default for Patterns {
         Patterns {
             compiled: BTreeMap::new(),
             tables_left: PATTERN_TABLES_BYTES_MAX,
-            automaton_bytes_max: PATTERN_AUTOMATON_BYTES_MAX,
+            bytes_left: PATTERNS_BYTES_MAX,
+            size: PatternSize::OFFERED,
             most: PATTERNS_MAX,
+            tried: 0,
         }
     }
 }
@@ -48,13 +54,13 @@ impl Default for Patterns {
 impl Patterns {
     /// Patterns of something that is compiled for one decision: few, and without tables, which take longer to build than one text
     /// takes to be looked through.
-    pub(super) const fn few(most: usize) -> Patterns {
-        Patterns { compiled: BTreeMap::new(), tables_left: 0, automaton_bytes_max: PATTERN_ONCE_BYTES_MAX, most }
+    pub(super) fn few(most: usize) -> Patterns {
+        Patterns { tables_left: 0, size: PatternSize::ONCE, most, ..Patterns::default() }
     }
 
-    /// How many different ones there are.
-    pub(super) fn len(&self) -> usize {
-        self.compiled.len()
+    /// How many different ones were compiled, in vain or not.
+    pub(super) const fn tried(&self) -> usize {
+        self.tried
     }
 
     /// Compiles the pattern in `node`. It matches anywhere in a text unless it is anchored.
@@ -78,15 +84,20 @@ impl Patterns {
         if let Some(pattern) = self.compiled.get(source) {
             return Ok(pattern.clone());
         }
-        if source.len() > PATTERN_BYTES_MAX || self.compiled.len() >= self.most {
+        if source.len() > PATTERN_BYTES_MAX || self.tried >= self.most {
             let most = self.most;
             return Err((
                 format!("keep a pattern to {PATTERN_BYTES_MAX} bytes, and to {most} different patterns"),
                 None,
             ));
         }
-        let pattern = Pattern::compile(source, self.automaton_bytes_max, self.tables_left.min(PATTERN_TABLE_BYTES_MAX))
+        self.tried = self.tried.saturating_add(1);
+        let pattern = Pattern::compile(source, self.size, self.tables_left.min(PATTERN_TABLE_BYTES_MAX))
             .map_err(|error| (error.to_string(), Some(error.hint())))?;
+        let Some(left) = self.bytes_left.checked_sub(pattern.bytes()) else {
+            return Err((format!("all patterns together compile to more than {PATTERNS_BYTES_MAX} bytes"), None));
+        };
+        self.bytes_left = left;
         self.tables_left = self.tables_left.saturating_sub(pattern.table_bytes().unwrap_or(PATTERN_TABLE_BYTES_MAX));
         self.compiled.insert(source.to_owned(), pattern.clone());
         Ok(pattern)

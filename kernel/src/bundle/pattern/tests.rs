@@ -3,17 +3,17 @@
 use proptest::prelude::*;
 
 use super::automaton::Pattern;
-use super::{PatternError, Patterns};
-use crate::bundle::limits::{PATTERN_AUTOMATON_BYTES_MAX, PATTERN_ONCE_BYTES_MAX, PATTERN_TABLE_BYTES_MAX};
+use super::{PatternError, PatternSize, Patterns};
+use crate::bundle::limits::{PATTERN_ONCE_BYTES_MAX, PATTERN_TABLE_BYTES_MAX};
 
 fn with_table(source: &str) -> Pattern {
-    let pattern = Pattern::compile(source, PATTERN_AUTOMATON_BYTES_MAX, PATTERN_TABLE_BYTES_MAX).unwrap();
+    let pattern = Pattern::compile(source, PatternSize::OFFERED, PATTERN_TABLE_BYTES_MAX).unwrap();
     assert!(pattern.table_bytes().is_some(), "{source}");
     pattern
 }
 
 fn by_places(source: &str) -> Pattern {
-    Pattern::compile(source, PATTERN_AUTOMATON_BYTES_MAX, 0).unwrap()
+    Pattern::compile(source, PatternSize::OFFERED, 0).unwrap()
 }
 
 fn finds(pattern: &Pattern, text: &str) -> bool {
@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn table_and_places_agree_with_the_oracle(source in source(), texts in prop::collection::vec("[abBéß_ \\n1]{0,12}", 1..8)) {
         let (oracle, places) = (oracle(&source), by_places(&source));
-        let table = Pattern::compile(&source, PATTERN_AUTOMATON_BYTES_MAX, PATTERN_TABLE_BYTES_MAX).unwrap();
+        let table = Pattern::compile(&source, PatternSize::OFFERED, PATTERN_TABLE_BYTES_MAX).unwrap();
         for text in &texts {
             let wanted = oracle.is_match(text);
             prop_assert_eq!(finds(&places, text), wanted, "places of {} in {:?}", &source, text);
@@ -139,13 +139,38 @@ fn tables_are_bounded_over_a_bundle_and_what_comes_after_them_still_matches() {
 
 #[test]
 fn what_is_no_pattern_says_why() {
-    let error = |source: &str, bytes| Pattern::compile(source, bytes, 0).unwrap_err();
-    assert!(matches!(error("(", PATTERN_ONCE_BYTES_MAX), PatternError::Syntax(_)));
-    assert!(error("(?=a)", PATTERN_ONCE_BYTES_MAX).to_string().contains("look-around"));
-    assert_eq!(error(r"\w{900}", PATTERN_ONCE_BYTES_MAX), PatternError::TooLarge(PATTERN_ONCE_BYTES_MAX));
+    let error = |source: &str| Pattern::compile(source, PatternSize::ONCE, 0).unwrap_err();
+    assert!(matches!(error("("), PatternError::Syntax(_)));
+    assert!(error("(?=a)").to_string().contains("look-around"));
+    assert_eq!(error(r"\w{900}"), PatternError::TooLarge(PATTERN_ONCE_BYTES_MAX));
     let mut few = Patterns::few(1);
     assert!(few.compile_text("a").is_ok() && few.compile_text("a").is_ok() && few.compile_text("b").is_err());
-    assert_eq!(few.len(), 1);
+    assert_eq!(few.tried(), 1);
     let long = "a".repeat(crate::bundle::limits::PATTERN_BYTES_MAX + 1);
     assert!(Patterns::default().compile_text(&long).is_err());
+}
+
+#[test]
+fn what_takes_long_to_read_is_refused_before_it_is_read() {
+    let offered = |source: &str| Pattern::compile(source, PatternSize::OFFERED, 0).map(|_| ());
+    let wide = r"(?i)[ -\u{1e943}&&a]";
+    assert_eq!(offered(wide), Ok(()));
+    assert_eq!(offered(&wide.repeat(30)), Err(PatternError::TooWide));
+    assert_eq!(offered(&format!("(?i)[{}a]", r" -\u{1e943}&&".repeat(30))), Err(PatternError::TooWide));
+    assert_eq!(
+        offered(&format!("(?i){}a{}", "[".repeat(40), "[^b]]".to_owned() + &"]".repeat(39))),
+        Err(PatternError::TooWide)
+    );
+    assert_eq!(offered(&r"(?i)[\w.+-]+@[\w-]+\.[\w.-]+"), Ok(()), "what people write");
+    assert_eq!(offered(&r"[ -\u{1e943}&&a]".repeat(30)), Ok(()), "nothing is folded where case matters");
+    let once = |source: &str| Pattern::compile(source, PatternSize::ONCE, 0).map(|_| ());
+    assert_eq!(once(&r"\d".repeat(9)), Err(PatternError::TooWide));
+    assert_eq!(once(r"(?i)[\w-]"), Err(PatternError::TooWide));
+    assert_eq!(once(r"(?i)[a-z0-9_-]+\d{2}"), Ok(()));
+}
+
+#[test]
+fn places_that_no_byte_leads_to_are_paid_for_too() {
+    let pattern = by_places(&format!("(?:a?){{{}}}b", 900));
+    assert!(cost(&pattern, "") > 900 * 4, "{}", cost(&pattern, ""));
 }

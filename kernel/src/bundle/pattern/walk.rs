@@ -16,14 +16,15 @@ pub(super) fn finds(nfa: &NFA, text: &[u8], pay: &mut impl FnMut(usize) -> bool)
     spend(pay, count / PLACES_PER_UNIT)?;
     let mut walk = Walk { nfa, text, here: Places::new(count), next: Places::new(count), open: Vec::new() };
     walk.enter_first();
-    for at in 0..text.len() {
+    for at in 0..=text.len() {
+        // What was entered is paid for before it is left, and before it is looked at for the answer.
+        spend(pay, walk.here.weight)?;
         if walk.here.is_match {
             return Ok(true);
         }
-        spend(pay, walk.here.weight)?;
         walk.step(at);
     }
-    Ok(walk.here.is_match)
+    Ok(false)
 }
 
 /// Units that visiting one place costs.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::Value as Rego;
 
 use super::fuel::{Exhausted, Fuel};
-use crate::bundle::limits::{PATTERN_BYTES_MAX, PATTERN_ONCE_BYTES_MAX};
-use crate::bundle::pattern::{Pattern, PatternError, Patterns};
+use crate::bundle::limits::PATTERN_BYTES_MAX;
+use crate::bundle::pattern::{Pattern, PatternError, PatternSize, Patterns};
 
 /// The patterns of a policy, by their text. Those that do not compile are not among them.
 #[derive(Debug, Default)]
@@ -33,10 +33,10 @@ impl Written {
             return Err(Exhausted);
         }
         fuel.compile_pattern(source)?;
-        match Pattern::compile(source, PATTERN_ONCE_BYTES_MAX, 0) {
+        match Pattern::compile(source, PatternSize::ONCE, 0) {
             Ok(pattern) => find(&pattern, text, fuel),
             Err(PatternError::Syntax(_)) => Ok(Rego::Undefined),
-            Err(PatternError::TooLarge(_)) => Err(Exhausted),
+            Err(PatternError::TooLarge(_) | PatternError::TooWide) => Err(Exhausted),
         }
     }
 }
