@@ -33,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn cases() -> Vec<Policy> {
     let mut cases = vec![
         hostile::many_rules(),
+        hostile::many_places(),
         hostile::many_patterns(),
         hostile::large_texts("10,000 rules, texts of 16 KiB together", 16 << 10),
         hostile::large_texts("10,000 rules, texts of 64 KiB together", 64 << 10),

@@ -76,7 +76,7 @@ pub fn check_evaluate(evaluate: &Evaluate) -> Result<(), Refusal> {
     content_type(&evaluate.content_type)?;
     media_type(&evaluate.content_type)?;
     if evaluate.inputs.len() > INPUTS_BYTES_MAX {
-        return Err(Refusal::Malformed { field: "inputs", expected: "at most 1 MiB" });
+        return Err(Refusal::Malformed { field: "inputs", expected: "at most 256 KiB" });
     }
     check_context(&evaluate.context)
 }

@@ -36,6 +36,22 @@ pub enum Value {
 }
 
 impl Value {
+    /// Roughly how much work writing it out is, in bytes: what it takes to know before it is done.
+    pub(crate) fn weight(&self) -> usize {
+        const ANY: usize = 16;
+        const NUMBER: usize = 64;
+        match self {
+            Value::Null | Value::Bool(_) => ANY,
+            Value::Number(_) => NUMBER,
+            Value::String(text) => ANY.saturating_add(text.len()),
+            Value::Array(elements) => elements.iter().map(Value::weight).fold(ANY, usize::saturating_add),
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| name.len().saturating_add(value.weight()))
+                .fold(ANY, usize::saturating_add),
+        }
+    }
+
     /// The JSON name of the value's type.
     pub const fn type_name(&self) -> &'static str {
         match self {

@@ -77,6 +77,16 @@ pub fn many_values(name: &'static str, bytes: usize) -> Policy {
     policy(name, &rules(|n| format!("n: {{min: 0, max: -{n}}}")), format!(r#"{{"n":0,"l":[{}]}}"#, numbers.join(",")))
 }
 
+/// 10,000 rules about a path and a URL in turns, each of the greatest length that is read.
+pub fn many_places() -> Policy {
+    let rules = rules(|n| match n % 2 {
+        0 => format!("p: {{within: /srv/{n}}}"),
+        _ => format!("u: {{host: h{n}.example}}"),
+    });
+    let (path, url) = ("/a".repeat(2_048), format!("https://a.example/{}", "a".repeat(8_000)));
+    policy("10,000 rules by path and host", &rules, format!(r#"{{"p":"{path}","u":"{url}"}}"#))
+}
+
 /// 10,000 rules about a number, and a list of numbers as long as inputs may be, each of which its tool looks for among 1,024.
 pub fn enumerated() -> Policy {
     let listed: Vec<String> = (0..1_024_u64).map(|n| (100_000_000_000_000 + n * 7).to_string()).collect();
@@ -209,6 +219,7 @@ mod tests {
     fn whatever_is_looked_at_the_last_rule_allows() {
         for policy in [
             many_rules(),
+            many_places(),
             many_patterns(),
             large_texts("t", LARGEST),
             many_values("v", LARGEST),

@@ -12,6 +12,7 @@ use super::limits::DISTINCT_MAX;
 use super::outcome::{Accumulate, Addend};
 use super::select::Selector;
 use super::source::Node;
+use super::work::Work;
 use crate::state::keys::{CountedKind, ValueDigest};
 use crate::value::{Number, Object, Value};
 
@@ -39,7 +40,7 @@ pub(super) struct Across {
 impl Across {
     /// Whether the predicate would hold after this call, and what the call adds. An argument that is missing or wrongly typed,
     /// a sum that cannot be held exactly and too many distinct values count against the caller.
-    pub(super) fn holds(&self, args: &Object, facts: &impl Facts) -> (bool, Option<Accumulate>) {
+    pub(super) fn holds(&self, args: &Object, facts: &impl Facts, work: &Work) -> (bool, Option<Accumulate>) {
         let value = match &self.selector {
             Some(selector) => match selector.find(args) {
                 Some(value) => Some(value),
@@ -47,7 +48,7 @@ impl Across {
             },
             None => None,
         };
-        let Some(add) = self.addend(value) else { return (false, None) };
+        let Some(add) = self.addend(value, work) else { return (false, None) };
         let digest = match &add {
             Addend::Distinct(hash) => Some(hash),
             Addend::Count | Addend::Sum(_) => None,
@@ -71,11 +72,14 @@ impl Across {
         (self.test.holds(&after), (!is_needless).then_some(accumulate))
     }
 
-    fn addend(&self, value: Option<&Value>) -> Option<Addend> {
+    fn addend(&self, value: Option<&Value>, work: &Work) -> Option<Addend> {
         Some(match (self.quantity, value) {
             (Quantity::Count, _) => Addend::Count,
             (Quantity::Sum, value) => Addend::Sum(value?.as_number()?.clone()),
-            (Quantity::Distinct, value) => Addend::Distinct(digest(value?)),
+            (Quantity::Distinct, value) => {
+                let value = value?;
+                work.spend_pattern(value.weight()).then(|| Addend::Distinct(digest(value)))?
+            }
         })
     }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::capability::Principals;
 use super::contract::Contract;
 use super::error::{BundleError, BundleErrorKind, Diagnostics, Lint, Position, nearest_hint};
+use super::evaluate::at;
 use super::fields::{Fields, boolean, one_of, text};
 use super::layers::Undeclared;
-use super::limits::{CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
+use super::limits::{ACROSS_PER_TOOL_MAX, CANDIDATES_MAX, CONTRACTS_MAX, PRINCIPALS_MAX, RULES_MAX, TOOLS_MAX};
 use super::memory;
 use super::opa;
 use super::pattern::Patterns;
@@ -213,6 +214,13 @@ fn index(bundle: &mut CompiledBundle, d: &mut Diagnostics) {
         };
         tool.contracts =
             contracts.iter().zip(0u32..).filter(|(contract, _)| contract.concerns(tool)).map(|(_, p)| p).collect();
+        let concern = tool.contracts.iter().filter_map(|position| at(contracts, *position));
+        let across = concern.map(Contract::across).sum::<usize>();
+        if across > ACROSS_PER_TOOL_MAX {
+            let message =
+                format!("{across} predicates across steps are about this tool, keep it to {ACROSS_PER_TOOL_MAX}");
+            d.error(tool.at, BundleErrorKind::TooLarge, message);
+        }
         tool.charged = budgets::positions(budgets, rates, tool);
         if total > CANDIDATES_MAX {
             let message = format!("tools times rules exceed {CANDIDATES_MAX}, name classes or tools in more rules");

@@ -1,7 +1,8 @@
 //! One condition on one argument, with the three answers a condition can have.
 
-use core::cell::Cell;
-use std::collections::BTreeSet;
+use core::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{number, one_or_many, scalar, text, wrong_type};
@@ -111,36 +112,35 @@ impl Condition {
             Condition::HostIn(hosts) => {
                 memo.host(value).map_or(Check::Odd, |host| Check::of(hosts.iter().any(|pattern| pattern.matches(host))))
             }
-            Condition::Within(directories) => value
-                .as_str()
-                .and_then(segments)
+            Condition::Within(directories) => memo
+                .path(value)
                 .map_or(Check::Odd, |path| Check::of(directories.iter().any(|directory| directory.holds(&path)))),
         }
     }
 }
 
-/// What one evaluation keeps for itself: the host that was read last, since many rules ask about the same URL, and what it may still
-/// spend.
+/// What one evaluation keeps for itself: hosts and paths that were read, since many rules ask about the same arguments, and what it may
+/// still spend. Values are told apart by where they are; nothing depends on the order of places.
 pub(super) struct Scratch<'a> {
-    host: Cell<Option<(&'a Value, Option<Host<'a>>)>>,
+    hosts: RefCell<BTreeMap<usize, Option<Host<'a>>>>,
+    paths: RefCell<BTreeMap<usize, Option<Rc<[&'a str]>>>>,
     pub(super) work: &'a Work,
 }
 
 impl<'a> Scratch<'a> {
     /// Nothing read yet.
     pub(super) const fn new(work: &'a Work) -> Scratch<'a> {
-        Scratch { host: Cell::new(None), work }
+        Scratch { hosts: RefCell::new(BTreeMap::new()), paths: RefCell::new(BTreeMap::new()), work }
     }
 
     fn host(&self, value: &'a Value) -> Option<Host<'a>> {
-        if let Some((known, host)) = self.host.get()
-            && core::ptr::eq(known, value)
-        {
-            return host;
-        }
-        let host = value.as_str().and_then(url_host);
-        self.host.set(Some((value, host)));
-        host
+        let read = || value.as_str().and_then(url_host);
+        *self.hosts.borrow_mut().entry(core::ptr::from_ref(value).addr()).or_insert_with(read)
+    }
+
+    fn path(&self, value: &'a Value) -> Option<Rc<[&'a str]>> {
+        let read = || value.as_str().and_then(segments).map(Rc::from);
+        self.paths.borrow_mut().entry(core::ptr::from_ref(value).addr()).or_insert_with(read).clone()
     }
 }
 

@@ -73,7 +73,7 @@ impl Predicate {
         match &self.test {
             Test::On(selector, condition) => condition.check(selector.find(args), memo) == Check::Holds,
             Test::Across(across) => {
-                let (holds, add) = across.holds(args, facts);
+                let (holds, add) = across.holds(args, facts, memo.work);
                 // Two predicates about the same sum add the call once.
                 accumulate.extend(add.filter(|add| accumulate.iter().all(|known| known.key != add.key)));
                 holds
@@ -98,6 +98,11 @@ impl Test {
 }
 
 impl Contract {
+    /// How many of its predicates look across steps.
+    pub(super) fn across(&self) -> usize {
+        self.predicates.iter().filter(|predicate| matches!(predicate.test, Test::Across(_))).count()
+    }
+
     /// Whether the rule is about this tool.
     pub(super) fn concerns(&self, tool: &Tool) -> bool {
         self.tools.iter().any(|(_, name)| *name == tool.name) || self.classes.contains(&tool.class)

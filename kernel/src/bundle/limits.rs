@@ -60,6 +60,8 @@ pub const APPROVAL_SECONDS_MAX: u64 = 30 * 86_400;
 pub const COMPUTE_CHANGES_MAX: usize = 64;
 /// Most distinct values that a predicate across steps tells apart; a call beyond it does not satisfy it.
 pub const DISTINCT_MAX: u64 = 1_024;
+/// Most predicates across steps that concern one tool: each call of it adds to all of them.
+pub const ACROSS_PER_TOOL_MAX: usize = 64;
 /// Largest priority of a rule.
 pub const PRIORITY_MAX: u64 = 999;
 /// Priority of a rule that names none.

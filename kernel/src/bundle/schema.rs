@@ -117,6 +117,11 @@ impl Schema {
         check_length(elements.len(), self.counts, at)?;
         if self.unique {
             check_length(elements.len(), (0, Some(UNIQUE_ITEMS_MAX)), at)?;
+            // Each is written out: elements within elements that must differ again as often as they are deep.
+            let weight = elements.iter().map(Value::weight).fold(0, usize::saturating_add);
+            if !work.spend_pattern(weight) {
+                return Err(ArgumentError::Repeated { argument: at.text() });
+            }
             let mut seen = BTreeSet::new();
             if !elements.iter().all(|element| seen.insert(element.canonical_bytes())) {
                 return Err(ArgumentError::Repeated { argument: at.text() });

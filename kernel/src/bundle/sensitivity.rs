@@ -1,8 +1,11 @@
 //! How sensitive what a call touches is: by the tool's label, by labels of its resources, by default patterns when asked for.
 
+use std::borrow::Cow;
+
 use super::condition::{Check, Condition, Scratch, read_directories, read_hosts, read_values};
 use super::error::{BundleErrorKind, Diagnostics};
 use super::fields::{Fields, list, one_of, text};
+use super::limits::PATH_BYTES_MAX;
 use super::pattern::Patterns;
 use super::select::Selector;
 use super::source::Node;
@@ -97,8 +100,8 @@ pub(super) struct Resource {
 
 impl Resource {
     /// What a call touches here. An argument that is missing or odd counts as if it lay there.
-    pub(super) fn touched(&self, args: &Object, work: &Work) -> Sensitivity {
-        match self.condition.check(self.selector.find(args), &Scratch::new(work)) {
+    pub(super) fn touched<'a>(&self, args: &'a Object, memo: &Scratch<'a>) -> Sensitivity {
+        match self.condition.check(self.selector.find(args), memo) {
             Check::Holds | Check::Odd => self.sensitivity,
             Check::Fails => Sensitivity::None,
         }
@@ -134,7 +137,9 @@ impl Resource {
 
 /// What the default patterns say about a call: secret when an argument that holds a path names a place where credentials
 /// usually lie. Whole segments are compared, so that `docs/tokenizer.md` is not sensitive and `~/.ssh/config` is.
-pub(super) fn by_default_patterns(args: &Object) -> Sensitivity {
+pub(super) fn by_default_patterns(args: &Object, work: &Work) -> Sensitivity {
+    let is_secret_path =
+        |path: &str| !work.spend_pattern(looked_at(path).len().saturating_mul(2)) || is_secret_path(path);
     let secret = args.iter().filter(|(name, _)| names_a_path(name)).any(|(_, value)| match value {
         Value::String(path) => is_secret_path(path),
         Value::Array(paths) => paths.iter().filter_map(Value::as_str).any(is_secret_path),
@@ -147,11 +152,22 @@ fn names_a_path(argument: &str) -> bool {
     let lower = argument.to_ascii_lowercase();
     ["path", "paths", "file", "files", "filename", "filepath", "source", "target", "destination", "uri"]
         .iter()
-        .any(|word| lower == *word || lower.ends_with(&format!("_{word}")))
+        .any(|word| lower.strip_suffix(word).is_some_and(|before| before.is_empty() || before.ends_with('_')))
+}
+
+/// A text that is longer than any path is looked at where it begins and where it ends.
+fn looked_at(path: &str) -> Cow<'_, str> {
+    if path.len() <= 2 * PATH_BYTES_MAX {
+        return Cow::Borrowed(path);
+    }
+    // A character that is cut in two is none that a secret place is written with.
+    let part = |range: core::ops::Range<usize>| String::from_utf8_lossy(path.as_bytes().get(range).unwrap_or_default());
+    let (first, last) = (part(0..PATH_BYTES_MAX), part(path.len().saturating_sub(PATH_BYTES_MAX)..path.len()));
+    Cow::Owned([first, last].join("/"))
 }
 
 fn is_secret_path(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
+    let lower = looked_at(path).to_ascii_lowercase();
     lower.split(['/', '\\']).any(|segment| {
         SECRET_SEGMENTS.contains(&segment)
             || segment == ".env"

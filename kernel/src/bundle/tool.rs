@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use assent_ledger::hash::{Hash, sha256};
 
+use super::condition::Scratch;
 use super::encoder::Encoder;
 use super::error::{BundleErrorKind, Diagnostics, Position};
 use super::fields::{Fields, boolean, count, list, name, names, number, one_of, text};
@@ -114,9 +115,10 @@ impl Tool {
 
     /// [`Tool::sensitivity`] with what is left to spend. What could not be looked for counts as if it were there.
     pub fn sensitivity_within(&self, args: &Object, work: &Work) -> Sensitivity {
+        let memo = Scratch::new(work);
         let labelled =
-            self.resources.iter().map(|resource| resource.touched(args, work)).fold(self.sensitivity, Ord::max);
-        if self.sensitivity_defaults { labelled.max(by_default_patterns(args)) } else { labelled }
+            self.resources.iter().map(|resource| resource.touched(args, &memo)).fold(self.sensitivity, Ord::max);
+        if self.sensitivity_defaults { labelled.max(by_default_patterns(args, work)) } else { labelled }
     }
 
     /// Whether the tool may still be called in a quarantined run.

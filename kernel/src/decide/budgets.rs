@@ -64,21 +64,32 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
     let mut charges = Charges::default();
     let run = RunCounts { state, call, read: OnceCell::new() };
     for rate in bundle.rates_of(call.tool).filter(|_| !call.again) {
+        if is_full(&charges) {
+            break;
+        }
         let charged = |subject: &str| rate.charges(subject);
         for_each_holder(call, rate.scope, charged, |holder| charge_rates(&run, now, rate, holder, &mut charges));
     }
     for budget in bundle.budgets_of(call.tool) {
+        if is_full(&charges) {
+            break;
+        }
         let charged = |subject: &str| budget.charges(subject);
         for_each_holder(call, budget.scope, charged, |holder| {
             charge_budget(&run, now, budget, holder, usage, &mut charges);
         });
     }
     charge_caller(call.caller, usage, &mut charges);
-    if charges.reserved.len() > BUDGETS_PER_CALL_MAX || charges.rates.len() > BUDGETS_PER_CALL_MAX {
+    if is_full(&charges) {
         // More than a leaf holds: nothing is charged, and nothing runs, observed or not.
         return Charges { exceeded: Some(ReasonCode::PolicyError), ..Charges::default() };
     }
     charges
+}
+
+/// More than a leaf holds.
+fn is_full(charges: &Charges) -> bool {
+    charges.reserved.len() > BUDGETS_PER_CALL_MAX || charges.rates.len() > BUDGETS_PER_CALL_MAX
 }
 
 /// What is counted in the call's run, read when something first asks for it.

@@ -23,6 +23,7 @@ use assent_ledger::hash::Hash;
 
 use super::{Context, approvals, grants, run_commands, runs};
 use crate::accumulator::{self, Scope};
+use crate::bundle::rego::limits::BUDGET_DEFAULT as REGO_UNITS_PER_CALL_MAX;
 use crate::bundle::{Adjustment, Behaviour, CompiledBundle, Granted, Limits, Outcome, Tool, Work};
 use crate::charge::Shares;
 use crate::command::{Caller, Command, CommandBody, Evaluate, RequestId, Signals};
@@ -157,7 +158,11 @@ impl Judged {
     /// Who is denied for what it tried gets a strike: for want of a capability, by policy or for its behaviour. What it is, what
     /// its budgets are and what the enforcement point lacks does not count.
     fn is_strike(&self) -> bool {
-        self.outcome.verdict == Verdict::Deny && self.outcome.codes.iter().any(|code| code.is_strike())
+        let codes = &self.outcome.codes;
+        // What could not be paid for counts as if it matched, and was not judged.
+        self.outcome.verdict == Verdict::Deny
+            && codes.iter().any(|code| code.is_strike())
+            && !codes.contains(&ReasonCode::PolicyBudget)
     }
 }
 
@@ -200,7 +205,10 @@ pub fn fault(command: &Command, code: ReasonCode) -> Option<Event> {
     let CommandBody::Evaluate(evaluate) = &command.body else { return None };
     let Command { caller, request_id, .. } = command;
     let asked = Asked { caller, request_id: *request_id, evaluate, again: None, approved_by: None };
-    Some(record::decision(&command.stamp, &asked, Judged::deny(code)))
+    let mut judged = Judged::deny(code);
+    // Nobody knows what Rego had taken by then: a policy must not get away with what it took.
+    judged.effects.rego_units = REGO_UNITS_PER_CALL_MAX;
+    Some(record::decision(&command.stamp, &asked, judged))
 }
 
 type Found = (Judged, Option<RunModeChanged>);

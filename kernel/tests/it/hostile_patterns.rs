@@ -93,3 +93,48 @@ fn a_lease_pays_for_its_patterns_each_time_they_are_compiled() {
     let huge = json(r"[a-z]{1000}[0-9]{1000}");
     assert!(Constraints::read_json(huge.as_bytes(), &Work::default()).is_err(), "and small ones");
 }
+
+#[test]
+fn what_was_not_judged_is_denied_for_the_budget_and_is_no_strike() {
+    let (pattern, unit) = HOSTILE[0];
+    let inputs = format!(r#"{{"s":"{}"}}"#, repeated(unit, limits::PATTERN_INPUT_BYTES_MAX));
+    let rule = "rules: [{id: r, match: {}, decision: allow}]\n";
+    let capability = HEAD.replace(
+        "actions: [a]}]",
+        &format!("actions: [a], constraints: {{arguments: [{{argument: s, op: matches, value: '{pattern}'}}]}}}}]"),
+    );
+    let resource = HEAD.replace(
+        "class: c, action: a,",
+        &format!("class: c, action: a, resources: [{{argument: s, matches: '{pattern}', sensitivity: secret}}],"),
+    );
+    let deny = format!("rules: [{{id: d, match: {{parameters: {{s: {{pattern: '{pattern}'}}}}}}, decision: deny}}]\n");
+    for source in [capability + rule, resource + rule, format!("{HEAD}{deny}")] {
+        let decided = decide_under(&source, &inputs);
+        assert_eq!(decided.verdict, Verdict::Deny, "{source}");
+        assert!(decided.codes.contains(&PolicyBudget) && !decided.codes.contains(&CapabilityConstraint), "{decided:?}");
+        assert!(!decided.effects.counts.contains(&"strikes"), "{decided:?}");
+    }
+}
+
+#[test]
+fn what_is_told_apart_is_paid_for_and_few_sums_are_about_one_tool() {
+    let distinct = |count: usize, argument: &str| {
+        let all: Vec<String> =
+            (0..count).map(|n| format!("{{distinct: {argument}, per: day, op: '<=', value: {n}}}")).collect();
+        format!("contract: [{{id: k, tools: [t], soft: true, threshold: 0, require: [{}]}}]", all.join(", "))
+    };
+    let args = |elements: usize| format!(r#"{{"s":[{}]}}"#, vec!["1"; elements].join(","));
+    let most = limits::ACROSS_PER_TOOL_MAX;
+    assert_eq!(ask(&bundle(&distinct(most, "s")), &args(10)).verdict, Verdict::Allow);
+    assert_eq!(ask(&bundle(&distinct(most, "s")), &args(1_000)).codes, [PolicyBudget]);
+    let errors = compile(format!("{HEAD}{}", distinct(most + 1, "s")).as_bytes()).unwrap_err();
+    assert!(errors[0].message.contains("predicates across steps"), "{errors:?}");
+    let unique = compile(
+        HEAD.replace("additionalProperties: true", "properties: {s: {type: array, uniqueItems: true}}").as_bytes(),
+    )
+    .unwrap();
+    let deep = format!(r#"{{"s":[[{}],["{}"]]}}"#, vec!["1"; 10_000].join(","), "x".repeat(9));
+    let work = Work::default();
+    let args = value::parse_object(deep.as_bytes()).unwrap();
+    assert!(unique.tool("t").unwrap().check_arguments_within(&args, &work).is_err() && work.is_exhausted());
+}

@@ -9,7 +9,7 @@ use super::convert;
 use super::limits::{RANGE_MAX, TEXT_BYTES_MAX};
 use crate::value;
 
-/// Pure functions whose work grows with their arguments and results only. Sorted.
+/// Pure functions whose work grows with their arguments and results only: as they are, or as our own versions make it. Sorted.
 #[rustfmt::skip]
 const ALLOWED: &[&str] = &[
     "__builtin_sets.intersection", "__builtin_sets.union", "abs", "array.concat", "array.reverse", "array.slice",
@@ -17,10 +17,10 @@ const ALLOWED: &[&str] = &[
     "concat", "contains", "count", "endswith", "floor", "hex.decode", "hex.encode", "indexof", "intersection",
     "is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "json.marshal",
     "json.unmarshal", "lower", "max", "min", "numbers.range", "object.filter", "object.get", "object.keys",
-    "object.remove", "object.union", "object.union_n", "regex.match", "replace", "round", "semver.compare",
+    "object.remove", "object.union", "regex.match", "replace", "round", "semver.compare",
     "semver.is_valid", "sort", "split", "sprintf", "startswith", "strings.count", "strings.reverse", "substring",
     "sum", "to_number", "trim", "trim_left", "trim_prefix", "trim_right", "trim_space", "trim_suffix", "type_name",
-    "union", "upper",
+    "upper",
 ];
 
 /// Families of built-ins that reach outside of the evaluation, with what to use instead.
@@ -98,6 +98,9 @@ pub(super) fn bind(program: &mut Program) -> BTreeSet<String> {
             "trim_left" => slot.0 = |_, _, args, _| trim(args, true, false).map_err(Into::into),
             "trim_right" => slot.0 = |_, _, args, _| trim(args, false, true).map_err(Into::into),
             "numbers.range" => slot.0 = |_, _, args, _| range(args).map_err(Into::into),
+            "split" => slot.0 = |_, _, args, _| Ok(split(args)),
+            "indexof" => slot.0 = |_, _, args, _| Ok(indexof(args)),
+            "strings.count" => slot.0 = |_, _, args, _| Ok(count(args)),
             "to_number" => slot.0 = |_, _, args, _| Ok(to_number(args)),
             "json.unmarshal" => slot.0 = |_, _, args, _| Ok(unmarshal(args)),
             name if ALLOWED.binary_search(&name).is_ok() => {}
@@ -107,6 +110,26 @@ pub(super) fn bind(program: &mut Program) -> BTreeSet<String> {
         }
     }
     refused
+}
+
+/// Units that a call costs beyond the size of its arguments: what it makes of them may be larger, or take longer.
+pub(super) fn surcharge(name: &str, args: &[&Rego]) -> u64 {
+    let units = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    match (name, args) {
+        ("split", [Rego::String(text), Rego::String(delimiter)]) => units(parts(text, delimiter)) / 2,
+        ("json.unmarshal", [Rego::String(text)]) => units(text.len()),
+        ("replace", [Rego::String(text), ..]) => units(text.len()) / 8,
+        ("numbers.range", [Rego::Number(from), Rego::Number(to)]) => match (from.as_i64(), to.as_i64()) {
+            (Some(from), Some(to)) => from.abs_diff(to).min(RANGE_MAX) / 2,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// In how many parts a text is split.
+fn parts(text: &str, delimiter: &str) -> usize {
+    if delimiter.is_empty() { text.chars().count() } else { text.matches(delimiter).count().saturating_add(1) }
 }
 
 /// What a built-in of ours gives: a failure that is not a limit is `undefined`, as in OPA.
@@ -207,6 +230,37 @@ fn trim(args: &[Rego], left: bool, right: bool) -> Answer {
     Ok(Rego::from(if right { text.trim_end_matches(cut) } else { text }))
 }
 
+/// By an empty delimiter into characters.
+fn split(args: &[Rego]) -> Rego {
+    let [Rego::String(text), Rego::String(delimiter)] = args else { return Rego::Undefined };
+    let parts: Vec<Rego> = if delimiter.is_empty() {
+        text.chars().map(|c| Rego::from(c.to_string())).collect()
+    } else {
+        text.split(delimiter.as_ref()).map(Rego::from).collect()
+    };
+    Rego::from(parts)
+}
+
+/// The place of the first occurrence in characters, -1 when there is none. Nothing is not looked for.
+fn indexof(args: &[Rego]) -> Rego {
+    let [Rego::String(text), Rego::String(part)] = args else { return Rego::Undefined };
+    if part.is_empty() {
+        return Rego::Undefined;
+    }
+    match text.split_once(part.as_ref()) {
+        Some((before, _)) => Rego::from(u64::try_from(before.chars().count()).unwrap_or(u64::MAX)),
+        None => Rego::from(-1i64),
+    }
+}
+
+/// Occurrences that do not overlap; nothing is between all characters.
+fn count(args: &[Rego]) -> Rego {
+    let [Rego::String(text), Rego::String(part)] = args else { return Rego::Undefined };
+    let count =
+        if part.is_empty() { text.chars().count().saturating_add(1) } else { text.matches(part.as_ref()).count() };
+    Rego::from(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
 fn range(args: &[Rego]) -> Answer {
     let [Rego::Number(from), Rego::Number(to)] = args else { return Ok(Rego::Undefined) };
     let (Some(from), Some(to)) = (from.as_i64(), to.as_i64()) else { return Ok(Rego::Undefined) };
@@ -267,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn what_grows_or_takes_long_costs_more() {
+        let (long, one) = (text(&"a,".repeat(500)), Rego::from(1u64));
+        assert_eq!(surcharge("split", &[&long, &text(",")]), 250);
+        assert_eq!(surcharge("split", &[&long, &text("")]), 500);
+        assert_eq!(surcharge("json.unmarshal", &[&long]), 1_000);
+        assert_eq!(surcharge("replace", &[&long, &one, &one]), 125);
+        assert_eq!(surcharge("numbers.range", &[&one, &Rego::from(401u64)]), 200);
+        assert_eq!(surcharge("numbers.range", &[&Rego::from(i64::MIN), &Rego::from(i64::MAX)]), RANGE_MAX / 2);
+        assert_eq!(surcharge("count", &[&long]), 0);
+    }
+
+    #[test]
     fn ours_answer_as_opa_does() {
         assert_eq!(concat(&[text("/"), Rego::from(vec![text("a"), text("b")])]).unwrap(), text("a/b"));
         let values = Rego::from(vec![text("x"), Rego::from(7u64), Rego::Bool(true)]);
@@ -277,9 +343,23 @@ mod tests {
         assert_eq!(trim(&[text("..a"), text(".")], false, true).unwrap(), text("..a"));
         let down: Vec<Rego> = [3u64, 2, 1].map(Rego::from).into();
         assert_eq!(range(&[Rego::from(3u64), Rego::from(1u64)]).unwrap(), Rego::from(down));
+        let letters = |texts: &[&str]| Rego::from(texts.iter().map(|t| text(t)).collect::<Vec<_>>());
+        assert_eq!(split(&[text("a,b,,c"), text(",")]), letters(&["a", "b", "", "c"]));
+        assert_eq!(split(&[text("aé"), text("")]), letters(&["a", "é"]));
+        assert_eq!(split(&[text(""), text(",")]), letters(&[""]));
+        assert_eq!(
+            (indexof(&[text("éab"), text("b")]), indexof(&[text("a"), text("b")])),
+            (Rego::from(2u64), Rego::from(-1i64))
+        );
+        assert_eq!(indexof(&[text("a"), text("")]), Rego::Undefined);
+        assert_eq!(
+            (count(&[text("aaa"), text("aa")]), count(&[text("éa"), text("")])),
+            (Rego::from(1u64), Rego::from(3u64))
+        );
         assert_eq!(to_number(&[text("12.5")]), Rego::from(12.5));
         assert_eq!(to_number(&[text("1e999999999")]), Rego::Undefined);
         assert_eq!(unmarshal(&[text("[1e999999999]")]), Rego::Undefined);
+        assert_eq!(unmarshal(&[text("[1e999]")]), Rego::Undefined);
         assert_eq!(unmarshal(&[text("[1]")]), Rego::from(vec![Rego::from(1u64)]));
     }
 }

@@ -22,6 +22,9 @@ pub(super) fn object_to_rego(object: &Object) -> Option<Rego> {
     Some(Rego::from(members.collect::<Option<std::collections::BTreeMap<Rego, Rego>>>()?))
 }
 
+/// Most zeros at the end of a whole number: writing out more of them takes longer than reading the number.
+const ZEROS_MAX: usize = 64;
+
 /// The number that a JSON text stands for, when Rego holds it exactly.
 pub(super) fn number_text(text: &str) -> Option<Rego> {
     number_to_rego(&Number::parse(text).ok()?)
@@ -39,6 +42,9 @@ fn number_to_rego(number: &Number) -> Option<Rego> {
     let (coefficient, exponent) = normal.split_once('e')?;
     let exponent: i32 = exponent.parse().ok()?;
     if let Ok(zeros) = usize::try_from(exponent) {
+        if zeros > ZEROS_MAX {
+            return None;
+        }
         // A whole number, however it was written: as an integer of any size.
         return Rego::from_numeric_string(&format!("{coefficient}{}", "0".repeat(zeros))).ok();
     }
@@ -76,14 +82,16 @@ mod tests {
 
     #[test]
     fn numbers_arrive_exactly_or_not_at_all() {
-        for text in ["0", "-0", "-5", "18446744073709551615", "0.1", "-12.50", "1e3", "1.5e1", "1e300", "1e-7"] {
+        for text in ["0", "-0", "-5", "18446744073709551615", "0.1", "-12.50", "1e3", "1.5e1", "1e64", "1e-7"] {
             let rego = number_text(text).unwrap_or_else(|| unreachable!("{text}"));
             let back = from_rego(&rego);
-            if text != "1e300" {
+            if text != "1e64" {
                 assert_eq!(back, Some(Value::Number(Number::parse(text).unwrap())), "{text}");
             }
         }
-        for text in ["100.00000000000000001", "0.12345678901234567890", "1e-999", "", "1e999999999", "0x10"] {
+        for text in
+            ["100.00000000000000001", "0.12345678901234567890", "1e-999", "", "1e65", "1e300", "1e999999999", "0x10"]
+        {
             assert_eq!(number_text(text), None, "{text}");
         }
     }

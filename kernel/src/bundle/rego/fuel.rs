@@ -9,6 +9,7 @@ use regorus::Value as Rego;
 use regorus::rvm::Program;
 use regorus::rvm::instructions::{Instruction, LiteralOrRegister};
 
+use super::builtins;
 use super::limits::{
     BYTES_PER_NODE, INTEGER_BITS_MAX, NODES_PER_UNIT, PATTERN_CLASS_UNITS, PATTERN_COMPILED_UNITS,
     PATTERN_UNITS_PER_UNIT, VALUE_DEPTH_MAX,
@@ -100,6 +101,13 @@ impl Fuel {
         let nodes = size(value, self.nodes_left()).ok_or(Exhausted)?;
         self.held = self.held.saturating_add(nodes);
         self.spend(nodes / NODES_PER_UNIT)
+    }
+
+    /// A built-in may walk over its arguments and copy them.
+    fn hand_over(&mut self, value: &Rego) -> Result<(), Exhausted> {
+        let nodes = size(value, self.nodes_left()).ok_or(Exhausted)?;
+        self.held = self.held.saturating_add(nodes);
+        self.spend(nodes / HANDED_NODES_PER_UNIT)
     }
 
     /// Two values are compared no further than the smaller one reaches.
@@ -218,14 +226,21 @@ impl Fuel {
             }
             Instruction::BuiltinCall { params_index } => {
                 let params = tables.builtin_call_params.get(usize::from(params_index)).ok_or(Exhausted)?;
+                let info = program.builtin_info_table.get(usize::from(params.builtin_index)).ok_or(Exhausted)?;
                 let args = params.args.iter().take(usize::from(params.num_args));
-                args.map(|arg| register(*arg)).try_for_each(|arg| self.build(arg))
+                let args: Vec<&Rego> = args.map(|arg| register(*arg)).collect();
+                let more = builtins::surcharge(&info.name, &args);
+                self.held = self.held.saturating_add(more);
+                self.spend(more)?;
+                args.into_iter().try_for_each(|arg| self.hand_over(arg))
             }
             _ => Ok(()),
         }
     }
 }
 
+/// One unit pays for this many nodes of a built-in's arguments.
+const HANDED_NODES_PER_UNIT: u64 = 2;
 /// One unit pays for copying this many nodes into what an evaluation is told.
 const TOLD_NODES_PER_UNIT: u64 = 2;
 

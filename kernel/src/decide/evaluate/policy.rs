@@ -183,7 +183,8 @@ fn second_pass<S: StateRead>(
     run_mode::admits(called.mode, called.run, tool, &args)?;
     kill_switch(facts, name)?;
     // What runs is what is taken from a lease.
-    facts.cover = cover_of(tool, &args)?;
+    let unknown = |code| if called.work.is_exhausted() { ReasonCode::PolicyBudget } else { code };
+    facts.cover = cover_of(tool, &args).map_err(unknown)?;
     facts.replacing = true;
     let call = Call { subject: called.subject, tool, args: &args };
     let second = called.layers.evaluate(bundle, &call, &*facts, called.work);

@@ -75,6 +75,9 @@ pub(super) fn steps<S: StateRead>(
         behaviour::take(asked, &called, judged);
         nesting::check(ctx, asked, &called, judged);
     }
+    if work.is_exhausted() && !judged.outcome.codes.contains(&ReasonCode::PolicyBudget) {
+        against(&mut judged.outcome, ReasonCode::PolicyBudget);
+    }
     obligations::check(asked, judged);
     Ok(behaviour::mode_change(&called, judged))
 }
@@ -94,6 +97,8 @@ fn structural<S: StateRead>(
     match policy::covered(ctx, asked, called, called.run_id, (called.tool, called.args)) {
         // A delegation that does not hold, or that somebody in it may not stand for, is no matter of policy.
         Err(code) if code.number() < ReasonCode::CapabilityMissing.number() => Err(code),
+        // Whether a capability covers the call is not known: that is no lack of one.
+        Err(_) if called.work.is_exhausted() => Err(ReasonCode::PolicyBudget),
         capability => Ok(capability),
     }
 }

@@ -1,4 +1,5 @@
-//! A rate's bucket: `Rate(tenant, key)`. The key holds the rate's terms, so that a changed rate starts anew.
+//! A rate's bucket: `Rate(tenant, key)`. The key holds the rate's terms, so that a changed rate starts anew. Those of a run are among its
+//! counts, and go on.
 
 use assent_ledger::ids::Time;
 

@@ -1,5 +1,5 @@
 //! All that is counted in a run: `RunCounts(tenant, run id)`. One record, whatever its bundles count and in however many environments the
-//! run acts, and bounded: what it has no room for is not taken in, and a decision that would need it denies (`decide/counting.rs`).
+//! run acts, and bounded: what it has no room for is not taken in, and a decision that would need it denies (`decide/evaluate/room.rs`).
 
 use super::{BudgetRecord, RunRate, ValueDigest, value_digest};
 use crate::charge::{Period, Unit};
