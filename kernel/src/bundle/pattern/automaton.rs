@@ -12,6 +12,9 @@ use super::walk;
 use crate::bundle::limits::PATTERN_INPUT_BYTES_MAX;
 use crate::bundle::work::Work;
 
+// Limits are in bytes of the library's own structures: replicas must agree on them.
+const _: () = assert!(usize::BITS == 64);
+
 /// A regular expression. It matches anywhere in a text unless it is anchored. Cheap to clone.
 ///
 /// What it costs depends on the pattern and the text alone, not on what was looked for before: nothing is built while matching.
