@@ -10,6 +10,9 @@ use crate::value::{Number, Value};
 pub(super) struct Allowed {
     values: Vec<Value>,
     texts: BTreeSet<Box<str>>,
+    /// Whole numbers of 64 bits, in ascending order: what most lists of numbers are.
+    whole: Vec<i64>,
+    /// The other numbers.
     numbers: BTreeSet<Number>,
     /// The canonical bytes of what is neither.
     others: BTreeSet<Vec<u8>>,
@@ -21,11 +24,21 @@ impl Allowed {
         let mut allowed = Allowed::default();
         for value in &values {
             match value {
-                Value::String(text) => allowed.texts.insert(text.as_str().into()),
-                Value::Number(number) => allowed.numbers.insert(number.clone()),
-                other => allowed.others.insert(other.canonical_bytes()),
-            };
+                Value::String(text) => {
+                    allowed.texts.insert(text.as_str().into());
+                }
+                Value::Number(number) => match number.whole() {
+                    Some(whole) => allowed.whole.push(whole),
+                    None => {
+                        allowed.numbers.insert(number.clone());
+                    }
+                },
+                other => {
+                    allowed.others.insert(other.canonical_bytes());
+                }
+            }
         }
+        allowed.whole.sort_unstable();
         Allowed { values, ..allowed }
     }
 
@@ -38,7 +51,10 @@ impl Allowed {
     pub(super) fn contains(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => self.texts.contains(text.as_str()),
-            Value::Number(number) => self.numbers.contains(number),
+            Value::Number(number) => match number.whole() {
+                Some(whole) => self.whole.binary_search(&whole).is_ok(),
+                None => !self.numbers.is_empty() && self.numbers.contains(number),
+            },
             other => !self.others.is_empty() && self.others.contains(&other.canonical_bytes()),
         }
     }
@@ -52,7 +68,9 @@ mod tests {
 
     #[test]
     fn a_value_is_found_by_what_it_is() {
-        let listed = parse(br#"["a", 1, 2.50, true, null, [1, {"b": 2}], {"x": 1, "y": [2]}]"#).unwrap();
+        let listed =
+            parse(br#"["a", 1, 2.50, -70, 18446744073709551615, 1e30, true, null, [1, {"b": 2}], {"x": 1, "y": [2]}]"#)
+                .unwrap();
         let Value::Array(listed) = listed else { panic!("no list") };
         let allowed = Allowed::of(listed.clone());
         assert!(listed.iter().all(|value| allowed.contains(value)));
@@ -60,6 +78,13 @@ mod tests {
         for (text, found) in [
             ("1.0", true),
             ("25e-1", true),
+            ("-7e1", true),
+            ("-70.0", true),
+            ("70", false),
+            ("18446744073709551615", true),
+            ("18446744073709551614", false),
+            ("1000e27", true),
+            ("-1", false),
             (r#"[1.0, {"b": 2}]"#, true),
             (r#"{"y": [2], "x": 1}"#, true),
             (r#""1""#, false),

@@ -193,6 +193,22 @@ impl Number {
         text
     }
 
+    /// The whole number that it is, however it was written, if that fits.
+    pub(crate) fn whole(&self) -> Option<i64> {
+        let coefficient = match &self.written {
+            Some(written) => i64::try_from(written.coefficient).ok()?,
+            None => i64::try_from(self.coefficient).ok()?,
+        };
+        let power = POWERS.get(usize::try_from(self.exponent).ok()?).and_then(|power| i64::try_from(*power).ok())?;
+        let magnitude = coefficient.checked_mul(power)?;
+        Some(if self.negative { -magnitude } else { magnitude })
+    }
+
+    /// The whole number, if it is written as a plain integer of at most 18 digits: then no text has to be made to know it.
+    pub(crate) fn plain_integer(&self) -> Option<i64> {
+        if self.written.is_none() { self.whole() } else { None }
+    }
+
     /// Whether it was written without fraction and exponent.
     pub const fn is_integer(&self) -> bool {
         self.integer

@@ -31,6 +31,10 @@ pub(super) fn number_text(text: &str) -> Option<Rego> {
 }
 
 fn number_to_rego(number: &Number) -> Option<Rego> {
+    // Inputs may consist of numbers, and nearly all are such integers.
+    if let Some(integer) = number.plain_integer() {
+        return Some(u64::try_from(integer).map_or_else(|_| Rego::from(integer), Rego::from));
+    }
     let text = number.text();
     if let Ok(integer) = text.parse::<u64>() {
         return Some(Rego::from(integer));
