@@ -71,6 +71,7 @@ mod own_tenant;
 mod pipeline;
 mod reading_on;
 mod reasons_page;
+mod rego_costs;
 mod rego_detail;
 mod rego_rate;
 mod release;
