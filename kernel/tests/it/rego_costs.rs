@@ -26,7 +26,7 @@ fn arguments() -> Object {
     let list = (0..200).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     let members = (0..200).map(|n| format!("\"k{n}\":{n}")).collect::<Vec<_>>().join(",");
     let text = format!(
-        r#"{{"text":"{}","list":[{list}],"same":[{list}],"object":{{{members}}},"big":1{}}}"#,
+        r#"{{"text":"{}","list":[{list}],"same":[{list}],"object":{{{members}}},"big":1{},"huge":1e60}}"#,
         "x".repeat(4_000),
         "0".repeat(18)
     );
@@ -34,33 +34,47 @@ fn arguments() -> Object {
 }
 
 /// Policies by what they do, and what they cost.
-const COSTS: [(&str, u64); 26] = [
-    ("decision := true", 770),
-    ("decision if input.args.list == input.args.same", 803),
-    ("decision if input.args.text != input.args.list", 803),
-    ("decision if input.args.object == input.args.object", 828),
-    ("decision if input.args.list < input.args.same\ndefault decision := false", 803),
-    ("decision if input.args.big + 1 > 0", 780),
-    ("decision if input.args.big * input.args.big * input.args.big > 0", 785),
-    ("decision if input.args.big - 1 > input.args.big / 2", 784),
-    ("decision if 7 % 4 == 3", 778),
-    ("decision if count([x | some x in input.args.list]) == 200", 2_358),
-    ("decision if count({x | some x in input.args.list}) == 200", 2_358),
-    ("decision if count({k: v | some k, v in input.args.object}) == 200", 2_860),
-    ("decision if count([input.args.text | some x in input.args.list; x < 3]) == 3", 3_142),
-    ("decision if 199 in input.args.list", 802),
-    ("decision if \"k1\" in {\"a\", \"k1\", input.args.text}", 843),
-    ("decision if input.args.object[input.args.key] == 1\ndefault decision := false", 779),
-    ("decision if input.args.object[concat(\"\", [\"k\", \"7\"])] == 7", 782),
-    ("decision if [input.args.list, input.args.text] != {\"a\": input.args.object}", 971),
-    ("decision if {\"a\": input.args.object, input.args.text: input.args.list} != 1", 920),
-    ("decision if {input.args.list, input.args.object} != set()", 856),
-    ("decision if every x in input.args.list { x >= 0 }", 2_774),
-    ("decision if count(input.args.text) == 4000", 1_029),
-    ("decision if f(input.args.list) == 200\nf(x) := count(x)", 893),
-    ("decision if a\na if b\nb if input.args.list[5] == 5", 804),
-    ("decision if count(split(input.args.text, \"\")) == 4000", 5_032),
-    ("decision if object.get(input.args.object, \"k9\", 0) == 9", 981),
+const COSTS: [(&str, u64); 34] = [
+    ("decision := true", 771),
+    ("decision if input.args.list == input.args.same", 804),
+    ("decision if input.args.text != input.args.list", 804),
+    ("decision if input.args.object == input.args.object", 829),
+    ("decision if input.args.list < input.args.same\ndefault decision := false", 804),
+    ("decision if input.args.big + 1 > 0", 781),
+    ("decision if input.args.big * input.args.big * input.args.big > 0", 786),
+    ("decision if input.args.big - 1 > input.args.big / 2", 785),
+    ("decision if 7 % 4 == 3", 779),
+    ("decision if count([x | some x in input.args.list]) == 200", 2_359),
+    ("decision if count({x | some x in input.args.list}) == 200", 2_359),
+    ("decision if count({k: v | some k, v in input.args.object}) == 200", 2_861),
+    ("decision if count([input.args.text | some x in input.args.list; x < 3]) == 3", 3_143),
+    ("decision if 199 in input.args.list", 803),
+    ("decision if \"k1\" in {\"a\", \"k1\", input.args.text}", 844),
+    ("decision if input.args.object[input.args.key] == 1\ndefault decision := false", 780),
+    ("decision if input.args.object[concat(\"\", [\"k\", \"7\"])] == 7", 783),
+    ("decision if [input.args.list, input.args.text] != {\"a\": input.args.object}", 972),
+    ("decision if {\"a\": input.args.object, input.args.text: input.args.list} != 1", 921),
+    ("decision if {input.args.list, input.args.object} != set()", 857),
+    ("decision if every x in input.args.list { x >= 0 }", 2_775),
+    ("decision if count(input.args.text) == 4000", 1_030),
+    ("decision if f(input.args.list) == 200\nf(x) := count(x)", 894),
+    ("decision if a\na if b\nb if input.args.list[5] == 5", 805),
+    ("decision if count(split(input.args.text, \"\")) == 4000", 5_033),
+    ("decision if object.get(input.args.object, \"k9\", 0) == 9", 982),
+    ("decision if input.args.object[input.args.text]\ndefault decision := false", 839),
+    (
+        "decision if {\n\ta := input.args.huge * input.args.huge\n\tb := a * a\n\tc := b * b\n\td := c * c\n\td + d > c - d\n}",
+        830,
+    ),
+    ("decision if count([x | some x in {y | some y in input.args.list}]) == 200", 4_127),
+    (
+        "decision if count([1 | some x in input.args.list; x < 20; k := {\"k\": input.args.text, \"n\": x}; k.n == x]) == 20",
+        3_717,
+    ),
+    ("decision if count([1 | some x in input.args.list; x < 20; k := [x, input.args.text]; k[0] == x]) == 20", 3_757),
+    ("decision if x\nx contains y if some y in input.args.list", 2_261),
+    ("decision if count(x) == 200\nx[k] := v if some k, v in input.args.object", 2_868),
+    ("decision if regex.match(`k`, input.args.text)\ndefault decision := false", 1_028),
 ];
 
 #[test]
