@@ -253,8 +253,8 @@ rules:
         "parameters: {/s: {in: [b, e]}}",
         "parameters: {n: {min: 3}}",
         "parameters: {n: {min: 8, max: 9}}",
-        "parameters: {n: {max: 1}}",
         "parameters: {n: {max: -4}, s: {in: [a]}}",
+        "parameters: {n: {max: 1}}",
         "parameters: {m: {min: 3}}",
     ];
 
