@@ -414,6 +414,9 @@ mod tests {
         }
         assert_eq!(Period::Month.window(time("2027-01-01T00:00:00.000000Z")), Period::Month.window(b) + 1);
         assert_eq!((Period::Run.window(b), Period::Ever.window(b)), (0, 0));
+        // They are in charges on the ledger.
+        assert_eq!(Period::Month.window(time("1970-01-01T00:00:00.000000Z")), 1_970 * 12 + 1);
+        assert_eq!((Period::Hour.window(b), Period::Day.window(b)), (20_788 * 24, 20_788));
     }
 
     #[test]

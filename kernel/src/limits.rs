@@ -38,7 +38,7 @@ pub const BEHAVIOUR_ID_BYTES_MAX: usize = 48;
 pub const BEHAVIOUR_PART_BYTES_MAX: usize = 16;
 /// Most different calls between two that are the same, for these to count as repeated.
 pub const RECENT_CALLS_MAX: usize = 8;
-/// Most labels of unexpired messages that a subject's inbox tells apart; later origins count under `*`.
+/// Most labels of messages that a subject's inbox tells apart; later origins count under `*`.
 pub const INBOX_LABELS_MAX: usize = 32;
 /// Most quarantined runs of a subject that are told apart.
 pub const QUARANTINED_RUNS_MAX: usize = 16;
@@ -48,6 +48,9 @@ pub const MESSAGE_CAPABILITIES_MAX: usize = 16;
 pub const NONCE_BYTES_MIN: usize = 16;
 /// How far in the future a message may expire, in microseconds: its nonce is remembered until then.
 pub const MESSAGE_LIFE_MICROS: u64 = 24 * 3_600 * 1_000_000;
+/// How long the labels of a message hold for its recipient at least, in microseconds: an agent acts upon what it has read some time later,
+/// and a sender that is out to deceive would have its message expire in between.
+pub const MESSAGE_TAINT_MICROS: u64 = 3_600 * 1_000_000;
 /// Most runs, messages and delegations that may lie between a person and the sender of a message.
 pub const MESSAGE_GENERATION_MAX: u32 = 64;
 /// Most items that one release of retrieved memory asks for.

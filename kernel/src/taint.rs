@@ -283,6 +283,26 @@ mod tests {
         let mut w = Writer::new();
         set.write(&mut w);
         assert_eq!(TaintSet::read(&mut Reader::new(&w.finish())).unwrap(), set);
+        assert!(TaintSet::default().is_empty() && !set.is_empty());
+    }
+
+    #[test]
+    fn a_stored_set_has_no_more_origins_than_are_ever_kept() {
+        let stored = |origins: usize| {
+            let mut w = Writer::new();
+            w.count(origins);
+            for n in 0..origins {
+                w.u8(TaintSource::Web.number());
+                w.short_text(&format!("{n:02}"));
+                w.u32(1);
+                w.u64(1);
+                w.u16(1);
+            }
+            TaintSet::read(&mut Reader::new(&w.finish())).map(|set| set.len())
+        };
+        let most = TAINT_ORIGINS_MAX + TaintSource::ALL.len();
+        assert_eq!(stored(most), Ok(most));
+        assert!(stored(most + 1).is_err());
     }
 
     #[test]

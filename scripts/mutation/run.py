@@ -123,6 +123,7 @@ def main():
     asked = parser.parse_args()
     kept = json.loads((asked.out / "kept.json").read_text())["kept"]
     programs = [Program(built, asked.tree) for built in json.loads((asked.out / "programs.json").read_text())]
+    assert programs, "build.py did not come to an end"
     began = time.monotonic()
     reached = asked.out / "reached.json"
     if not reached.exists():

@@ -185,6 +185,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_not_paid_for_is_not_compiled_and_what_is_wrong_is_no_matter_of_payment() {
+        let pattern = |n: usize| format!(r#"{{"argument":"s","op":"matches","value":"a{{{n}}}"}}"#);
+        let json = |patterns: usize| {
+            format!(r#"{{"arguments":[{}]}}"#, (0..patterns).map(pattern).collect::<Vec<_>>().join(","))
+        };
+        let read = |left: usize, patterns: usize| {
+            let work = Work::default();
+            assert!(work.spend_pattern(work.pattern_units() - left));
+            (Constraints::read_json(json(patterns).as_bytes(), &work).is_ok(), work.is_exhausted())
+        };
+        assert_eq!(read(LEASE_PATTERN_UNITS - 1, 1), (false, true), "less than one costs");
+        assert_eq!(read(LEASE_PATTERN_UNITS, 1), (true, false));
+        assert_eq!(read(4 * LEASE_PATTERN_UNITS - 1, 4), (false, true));
+        assert_eq!(read(4 * LEASE_PATTERN_UNITS, 4), (true, false));
+        assert_eq!(
+            read(4 * LEASE_PATTERN_UNITS, 5),
+            (false, false),
+            "more than a lease may have, however much is left"
+        );
+    }
+
+    #[test]
     fn the_command_word_is_the_only_program() {
         let word = |text: &str| command_word(&Value::String(text.to_owned())).map(str::to_owned);
         assert_eq!(word("git log -1").as_deref(), Some("git"));

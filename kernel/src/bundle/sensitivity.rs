@@ -211,6 +211,16 @@ mod tests {
             assert!(!is_secret_path(path), "{path}");
         }
         assert!(
+            !is_secret_path(&format!("{}/.ssh/{}", "a".repeat(PATH_BYTES_MAX), "a".repeat(PATH_BYTES_MAX))),
+            "no path"
+        );
+        for long in ["a/".repeat(PATH_BYTES_MAX) + ".ssh/x", ".ssh/".to_owned() + &"a/".repeat(PATH_BYTES_MAX)] {
+            assert!(is_secret_path(&long), "where it begins and where it ends");
+            assert_eq!(looked_at(&long).len(), 2 * PATH_BYTES_MAX + 1);
+        }
+        let longest = "a".repeat(2 * PATH_BYTES_MAX);
+        assert!(matches!(looked_at(&longest), Cow::Borrowed(whole) if whole.len() == longest.len()));
+        assert!(
             names_a_path("path") && names_a_path("output_path") && !names_a_path("empath") && !names_a_path("body")
         );
     }

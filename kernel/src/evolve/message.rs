@@ -6,6 +6,7 @@ use super::EntryFacts;
 use super::decided::keep_alive;
 use crate::event::{AgentKeyRegistered, AgentKeyRotated, AgentMessageChecked, Event};
 use crate::expiry::schedule;
+use crate::limits::MESSAGE_TAINT_MICROS;
 use crate::state::keys::{AgentKeyRecord, MessageNonceRecord, RunRecord, SubjectStateRecord, pair_text};
 use crate::state::{Record, StateKey, StateWrite};
 use crate::taint::TaintLabel;
@@ -33,8 +34,8 @@ pub(super) fn checked(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
     deliver(state, at, tenant, body);
 }
 
-/// The taint arrives in every run in which the recipient acts until the message expires. The sender may name one of them, which takes it
-/// on at once; where the message is read is not for the sender to say.
+/// The taint arrives in every run in which the recipient acts until the message expires, and for an hour at least. The sender may name one of
+/// them, which takes it on at once; where the message is read, and when what was read is acted upon, is not for the sender to say.
 fn deliver(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body: &AgentMessageChecked) {
     if let Some(run_id) = &body.recipient_run {
         change_run(state, tenant, run_id, |run| {
@@ -47,8 +48,10 @@ fn deliver(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, body
         Some(Record::SubjectState(known)) => known.clone(),
         _ => SubjectStateRecord::default(),
     };
+    subject.hear(body.generation, body.expires_at, at.time);
+    let acted_upon = Time(at.time.0.saturating_add(MESSAGE_TAINT_MICROS));
     for label in &body.taint {
-        subject.receive(label, body.expires_at, body.generation, at.time);
+        subject.receive(label, body.expires_at.max(acted_upon), at.time);
     }
     if !subject.is_empty() {
         state.put(key, Record::SubjectState(subject));

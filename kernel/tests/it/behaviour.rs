@@ -2,6 +2,7 @@
 
 use crate::support::World;
 use crate::support::calls::*;
+use assent_kernel::command::GrantTerms;
 use assent_kernel::reason::ReasonCode::*;
 use assent_kernel::state::keys::RunMode;
 use assent_kernel::verdict::Verdict;
@@ -78,8 +79,10 @@ fn asking_for_a_capability_is_no_call_of_its_class() {
         "  - {id: r, steps: [{class: file}, {tool: page.post}]}\n",
     );
     let mut world = world_under(&source);
-    let terms = super::grants::terms("file", &["read"]);
+    assert_eq!(ask(&mut world, "page.post", r#"{"text":"w"}"#).verdict, Verdict::Allow, "the run begins");
+    let terms = GrantTerms { run_id: Some("run-1".into()), ..super::grants::terms("file", &["read"]) };
     let _ = super::grants::ask(&mut world, super::grants::me(), super::grants::request(terms));
+    assert!(run_record(&world, "run-1").latches.is_empty());
     assert_eq!(ask(&mut world, "page.post", r#"{"text":"x"}"#).verdict, Verdict::Allow);
     assert_eq!(ask(&mut world, "note.read", "{}").verdict, Verdict::Allow);
     denied(&ask(&mut world, "page.post", r#"{"text":"y"}"#), &[BehaviourSequence]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::calls::{decide, world_under};
 use crate::support::spending::*;
 use crate::support::*;
 use assent_kernel::charge::parse_budget;
@@ -44,6 +45,16 @@ fn budgets_and_rates_hold() {
     ask(&mut world, &payment()).unwrap();
     while let Answer::Recorded { .. } = world.send(node(), CommandBody::Tick) {}
     assert_eq!((used(&world, "few"), used(&world, "tokens")), ((1, 0), (10, 0)));
+}
+
+#[test]
+fn a_caller_may_spend_its_last_unit() {
+    let (mut world, mut last) = (spending(6), payment());
+    last.context.budgets =
+        CallerBudgets { tokens_remaining: Some(10), tool_calls_remaining: Some(1), ..CallerBudgets::default() };
+    ask(&mut world, &last).unwrap();
+    last.context.budgets = CallerBudgets { tool_calls_remaining: Some(0), ..CallerBudgets::default() };
+    assert_eq!(ask(&mut world, &last).map(|_| ()), Err(vec![CallerBudgetExceeded]));
 }
 
 /// What the budgets must be, from the decisions that are under way and the outcomes that were taken in.
@@ -169,6 +180,27 @@ fn a_capability_has_a_rate_of_its_own() {
         .is_err(),
         "a lease has its own"
     );
+}
+
+#[test]
+fn capabilities_do_not_share_a_rate() {
+    let capability =
+        |class: &str| format!("{{class: {class}, actions: [do], constraints: {{max_calls_per_minute: 2}}}}");
+    let head = "name: n\nversion: 1\ntools: [{name: a, class: a, action: do}, {name: b, class: b, action: do}]\n\
+        rules: [{id: rest, match: {toolClass: [a, b]}, decision: allow}]\n";
+    for principals in [
+        format!(
+            "[{{subject: agent-1, capabilities: [{}]}}, {{subject: agent-*, capabilities: [{}]}}]",
+            capability("a"),
+            capability("b")
+        ),
+        format!("[{{subject: agent-1, capabilities: [{}, {}]}}]", capability("a"), capability("b")),
+    ] {
+        let mut world = world_under(&format!("{head}principals: {principals}\n"));
+        let codes = ["a", "a", "a", "b", "b", "b"].map(|tool| decide(&mut world, call(tool, "{}")).codes[0]);
+        let wanted = [AllowedRulesPassed, AllowedRulesPassed, RateExceeded];
+        assert_eq!(codes, [wanted, wanted].concat()[..], "{principals}");
+    }
 }
 
 #[test]

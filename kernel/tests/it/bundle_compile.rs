@@ -122,6 +122,19 @@ fn lints_point_at_what_probably_is_a_mistake() {
 }
 
 #[test]
+fn a_deny_about_a_part_of_a_required_argument_also_denies_calls_without_it() {
+    let lints = |parameter: &str| {
+        let tool = "{name: t, class: c, action: a, inputs: {o: {type: object, required: true}}}";
+        let rule = format!("{{id: d, match: {{tool: t, parameters: {{{parameter}: {{in: [x]}}}}}}, decision: deny}}");
+        let source = format!("name: n\nversion: '1'\ntools: [{tool}]\nrules: [{rule}]\n");
+        compile(source.as_bytes()).unwrap().lint().iter().map(|lint| lint.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(lints("o"), []);
+    assert_eq!(lints("/o/p"), [LintKind::DenyOnAbsentArgument]);
+    assert_eq!(lints("p"), [LintKind::DenyOnAbsentArgument]);
+}
+
+#[test]
 fn the_schema_hash_depends_on_the_declaration_only() {
     let tool = |body: &str| {
         let source = format!("name: n\nversion: '1'\ntools:\n  - {{name: t, class: c, {body}}}\n");

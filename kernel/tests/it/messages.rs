@@ -2,9 +2,10 @@
 
 use crate::support::*;
 use assent_kernel::command::{
-    AgentKeyRotation, AgentMessage, Caller, CommandBody, ControlCommand, KillTarget, MessageCommand, NewAgentKey,
-    RunRequest, TenantSettings,
+    AgentKeyRotation, AgentMessage, Caller, CommandBody, ControlCommand, Evaluate, KillTarget, MessageCommand,
+    NewAgentKey, RunRequest, TenantSettings,
 };
+use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode::{self, *};
 use assent_kernel::refusal::Refusal;
 use assent_kernel::state::keys::{RunRecord, SubjectStateRecord};
@@ -271,8 +272,44 @@ fn taint_travels_with_messages_and_over_relays() {
     let before = inbox(&world, B);
     assert_eq!(signed(&mut world, A, B, "denied", |m| m.protocol = "9".into()), ProtocolUnsupported);
     assert_eq!(inbox(&world, B), before);
-    // What has expired joins nothing any more.
+    // What has expired joins nothing any more; but whoever has read it does not act upon it at once.
     assert_eq!(before.labels(Time(world.clock + 2 * 3_600 * SECOND)).count(), 0);
+    let brief = |m: &mut AgentMessage| {
+        m.expires_at = Time(m.time.0 + SECOND);
+        m.taint.push(web("brief.example"));
+    };
+    assert_eq!(signed(&mut world, A, B, "brief", brief), MessageAccepted);
+    let knows = |seconds: u64| {
+        let later = Time(world.clock + seconds * SECOND);
+        inbox(&world, B).labels(later).any(|label| label.origin == "brief.example")
+    };
+    assert_eq!([2, 3_500, 3_601].map(knows), [true, true, false]);
+}
+
+/// Whoever has had a message stands as far from a person as it says, in whichever run it acts, as long as the message is good.
+#[test]
+fn a_recipient_takes_the_messages_distance_into_every_run() {
+    let source = "name: n\nversion: 1\ntools: [{name: t, class: c, action: a}]\nlimits: {generation: 1}\n\
+        principals: [{subject: agent-*, capabilities: [{class: c, actions: [a]}]}]\n\
+        rules: [{id: rest, match: {toolClass: c}, decision: allow}]\n";
+    let mut world = world(8);
+    super::support::calls::activate_source(&mut world, source);
+    let act = |world: &mut World, subject: &str, run: Option<String>| match world
+        .send(me(subject), evaluate(Evaluate { run_id: run, ..call("t", "{}") }))
+    {
+        Answer::Decided { codes, .. } => codes,
+        other => panic!("{other:?}"),
+    };
+    for (n, (from, to)) in [(A, B), (B, C)].into_iter().enumerate() {
+        assert_eq!(signed(&mut world, from, to, &format!("plain-{n}"), |_| {}), MessageAccepted);
+    }
+    assert!(act(&mut world, B, Some(run_of(B)))[0].is_allow(), "one message away");
+    for run in [Some(run_of(C)), None, Some(run_of(C))] {
+        assert_eq!(act(&mut world, C, run), [BehaviourCascade], "two messages away");
+    }
+    assert!(act(&mut world, A, Some(run_of(A)))[0].is_allow());
+    world.clock += 3_700 * SECOND;
+    assert!(act(&mut world, C, Some(run_of(C)))[0].is_allow(), "the message has expired");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn arguments() -> Object {
 }
 
 /// Policies by what they do, and what they cost.
-const COSTS: [(&str, u64); 34] = [
+const COSTS: [(&str, u64); 44] = [
     ("decision := true", 771),
     ("decision if input.args.list == input.args.same", 804),
     ("decision if input.args.text != input.args.list", 804),
@@ -75,6 +75,37 @@ const COSTS: [(&str, u64); 34] = [
     ("decision if x\nx contains y if some y in input.args.list", 2_261),
     ("decision if count(x) == 200\nx[k] := v if some k, v in input.args.object", 2_868),
     ("decision if regex.match(`k`, input.args.text)\ndefault decision := false", 1_028),
+    // The rest of a unit is kept for the next pattern.
+    (
+        "decision if {\n\tregex.match(`^x`, \"xyzxyzxyzxyzxyz\")\n\tregex.match(`^x.`, \"xyzxyzxyzxyzxyz\")\n\tregex.match(`^xy`, \"xyzxyzxyzxyzxyz\")\n}",
+        788,
+    ),
+    ("decision if count([1 | some x in input.args.list; x < 20; regex.match(`^x`, \"xyzxyzx\")]) == 20", 2_765),
+    // The result is read once more.
+    ("decision := {\"decision\": \"allow\", \"reasons\": [concat(\"\", [\"b\", input.subject])]}", 784),
+    (
+        "decision := {\"decision\": \"allow\", \"obligations\": [{\"type\": \"redact\", \"params\": {\"fields\": input.args.list}}]}",
+        910,
+    ),
+    (
+        "decision := {\"decision\": \"allow\", \"obligations\": [{\"type\": \"redact\", \"params\": input.args.object}]}",
+        982,
+    ),
+    // A key by itself.
+    ("decision if {\n\to := {\"a\": input.args.text}\n\tk := input.args.text\n\tnot o[k]\n}", 908),
+    (
+        "decision if count([1 | some x in input.args.list; x < 3; k := [input.args.text, x]; object.get(input.args.object, k, 7) == 7]) == 3",
+        3_785,
+    ),
+    ("decision if input.args.list[input.args.list[7]] == 7", 781),
+    (
+        "decision if {\n\to := object.union(input.args.object, {})\n\tk := concat(\"\", [input.args.text, input.args.text])\n\tnot o[k]\n}",
+        1_742,
+    ),
+    (
+        "decision if count([1 | some x in [input.args.text, input.args.list, 1.5, null, true, \"short\", 18446744073709551615, -5]]) == 8",
+        951,
+    ),
 ];
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::{World, admin, agent, call, evaluate, tenant};
 use assent_kernel::bundle::{Call, CompiledBundle, Situation, bundle_hash, compile};
 use assent_kernel::command::{CommandBody, Evaluate, OfferedSource};
 use assent_kernel::event::{EventBody, PolicyDecision};
+use assent_kernel::limits::INPUTS_BYTES_MAX;
 use assent_kernel::reason::ReasonCode::*;
 use assent_kernel::value;
 use assent_kernel::verdict::Verdict;
@@ -152,4 +153,24 @@ fn only_the_first_compute_rule_is_asked_about_the_replacement() {
     assert_eq!(ask("pay", r#"{"to":"vault"}"#), [AllowedRulesPassed, AllowlistMatch]);
     assert_eq!(ask("pay", r#"{"to":"friend"}"#), [ComputeRejected]);
     assert_eq!(ask("park", r#"{"to":"friend"}"#), [ComputeRejected], "it would be replaced if it were asked for");
+}
+
+#[test]
+fn a_replacement_is_no_larger_than_a_call_may_be() {
+    let set = |bytes: usize| {
+        let text = "x".repeat(bytes);
+        let compute = format!(
+            "{{id: long, priority: 10, match: {{tool: pay}}, decision: compute, compute: {{set: {{to: {text}}}}}}}"
+        );
+        format!("rules: [{compute}, {{id: rest, priority: 30, match: {{}}, decision: allow}}]")
+    };
+    // `{"to":"x"}` becomes one byte longer for each byte of the text.
+    let pad = |bytes: usize| format!(r#"{{"pad":"{}","to":"x"}}"#, "p".repeat(bytes - 19));
+    assert_eq!(pad(INPUTS_BYTES_MAX).len(), INPUTS_BYTES_MAX);
+    let fits = decide(&set(100), &pad(INPUTS_BYTES_MAX - 99));
+    assert_eq!(fits.verdict, Verdict::Compute, "{:?}", fits.codes);
+    for over in [98, 0] {
+        let larger = decide(&set(100), &pad(INPUTS_BYTES_MAX - over));
+        assert_eq!((larger.verdict, &larger.codes[..]), (Verdict::Deny, &[ComputeRejected][..]));
+    }
 }

@@ -308,7 +308,10 @@ fn a_bundle_that_could_count_too_much_is_refused_at_the_place() {
                 .as_bytes(),
         )
     };
-    assert!(rates(36, "budgets").is_ok() && rates(37, "budgets").is_err());
+    assert!(rates(36, "budgets").is_ok());
+    let of_rate = rates(37, "budgets").unwrap_err();
+    let line = format!("{HEAD}rates:\n").lines().count() + 37;
+    assert_eq!((of_rate[0].line as usize, of_rate[0].column), (line, 5), "{of_rate:?}");
     assert!(rates(21, "rates").is_ok() && rates(22, "rates").is_err());
 }
 
@@ -352,6 +355,105 @@ fn what_an_earlier_bundle_counted_binds_and_leaves_the_room_that_is_left() {
         assert!(seen.codes.contains(&PolicyBudget) && seen.effective == Verdict::Allow, "{seen:?}");
     }
     assert!(counts(&world, "run-1").iter().count() > 32);
+}
+
+/// So many sums of each run, under names that begin with this.
+fn summed(prefix: &str, count: usize) -> String {
+    let rule = |n| {
+        let rule = format!("{prefix}-{n:02}");
+        format!("  - {{id: {rule}, tools: [pay], require: [{{sum: n, per: run, op: '<', value: 1e9}}]}}\n")
+    };
+    format!("{HEAD}contract:\n{}", (0..count).map(rule).collect::<String>())
+}
+
+#[test]
+fn what_cannot_be_added_up_in_a_run_is_not_allowed() {
+    let most = (1..60).take_while(|count| compile(summed("first", *count).as_bytes()).is_ok()).last().unwrap();
+    let mut world = world_under(&summed("first", most));
+    let ask = |world: &mut World, run: &str| decide(world, pay(run, "prod", 1, 1));
+    assert_eq!(ask(&mut world, "run-1").verdict, Verdict::Allow);
+    for count in [most, 1] {
+        activate_source(&mut world, &summed("other", count));
+        let room = RUN_COUNTS_BYTES_MAX - counts(&world, "run-1").bytes();
+        let asked = ask(&mut world, "run-1");
+        if count == 1 && room > 100 {
+            assert_eq!(asked.verdict, Verdict::Allow, "one more fits into {room} bytes");
+        } else {
+            assert_eq!(
+                (asked.verdict, asked.codes.as_slice()),
+                (Verdict::Deny, &[PolicyBudget][..]),
+                "{count} into {room}"
+            );
+        }
+    }
+    // As many as there is room for, to the last: none is lost.
+    for n in 0..most {
+        activate_source(&mut world, &summed(&format!("more-{n}"), 1));
+        let before = counts(&world, "run-1").iter().count();
+        let asked = ask(&mut world, "run-1");
+        let after = counts(&world, "run-1").iter().count();
+        assert_eq!(after - before, usize::from(asked.verdict == Verdict::Allow), "{n}: {asked:?}");
+        if asked.verdict != Verdict::Allow {
+            assert_eq!(asked.codes, [PolicyBudget]);
+        }
+    }
+    assert_eq!(ask(&mut world, "run-1").codes, [PolicyBudget], "in the end it is full");
+    assert_eq!(ask(&mut world, "run-2").verdict, Verdict::Allow);
+}
+
+/// A rate of forty calls of each run, whose share depends on what is reported, and a budget.
+fn rated(budget: &str) -> String {
+    format!(
+        "{HEAD}rates: [{{id: calm, scope: run, calls: 40, per_seconds: 3600, burst: 40}}]
+orchestration: [{{id: a, when: {{risk: 0.5}}, adjust: {{rates: 0.5}}}}]
+budgets: [{{id: {budget}, unit: calls, limit: 1000, per: run}}]\n"
+    )
+}
+
+/// A run in which there is not one byte left for what is counted, and how many calls it took.
+fn full_run() -> (World, u64) {
+    let mut world = world_under(&rated("first"));
+    let mut calls = 0;
+    let call = |world: &mut World| assert_eq!(decide(world, pay("run-1", "prod", 1, 1)).verdict, Verdict::Allow);
+    call(&mut world);
+    while counts(&world, "run-1").bytes() < RUN_COUNTS_BYTES_MAX {
+        let room = RUN_COUNTS_BYTES_MAX - counts(&world, "run-1").bytes();
+        // Besides its id a budget takes 26 bytes. The last one takes all that is left.
+        let bytes = if room > 86 { 30 } else { room - 26 };
+        activate_source(&mut world, &rated(&format!("b{calls:0>0$}", bytes - 1)));
+        calls += 1;
+        call(&mut world);
+    }
+    assert_eq!(counts(&world, "run-1").bytes(), RUN_COUNTS_BYTES_MAX);
+    activate_in(&mut world, "prod", &rated("first"));
+    (world, calls + 1)
+}
+
+#[test]
+fn what_is_counted_already_counts_on_in_a_full_run() {
+    let (mut world, mut calls) = full_run();
+    while decide(&mut world, pay("run-1", "prod", 1, 1)).verdict == Verdict::Allow {
+        calls += 1;
+    }
+    assert_eq!(calls, 40);
+    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [RateExceeded]);
+}
+
+#[test]
+fn a_share_that_a_full_run_cannot_count_is_not_given() {
+    let (mut world, _) = full_run();
+    world.must(admin("acme"), credential_of(&reporter("acme", None)));
+    let signals = Signals { risk_milli: Some(600), ..Signals::default() };
+    let report = ReportSignal { scope: SignalScope::Tenant, signals, valid_seconds: 600 };
+    world.must(reporter("acme", None), CommandBody::Signal(Box::new(report)));
+    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [PolicyBudget]);
+    assert_eq!(counts(&world, "run-1").bytes(), RUN_COUNTS_BYTES_MAX);
+    assert_eq!(decide(&mut world, pay("run-2", "prod", 1, 1)).verdict, Verdict::Allow);
+    // A rate that is new has no room either.
+    let other = rated("first").replace("calm", "other");
+    let (mut world, _) = full_run();
+    activate_source(&mut world, &other);
+    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [PolicyBudget]);
 }
 
 #[test]

@@ -70,3 +70,27 @@ fn a_days_sum_outlasts_a_reordered_bundle_and_stays_in_its_environment() {
     assert_eq!(ask(&mut world, "prod", 2), Verdict::Deny, "the sum of this day still stands");
     assert_eq!(ask(&mut world, "prod", 1), Verdict::Allow);
 }
+
+#[test]
+fn a_runs_sum_binds_as_long_as_the_run() {
+    let mut world = World::ready(6);
+    activate(&mut world, "prod", &contract(&["{sum: n, per: run, op: '<=', value: 10}"]));
+    let mut of_run = |run: &str, n: &str| {
+        let asked = Evaluate { run_id: Some(run.into()), ..call("t", &format!(r#"{{"n":{n}}}"#)) };
+        match world.send(agent("acme", Some("agent-1")), evaluate(asked)) {
+            Answer::Decided { verdict, .. } => verdict,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (run, n, wanted) in [
+        ("run-1", "9.5", Verdict::Allow),
+        ("run-1", "0.6", Verdict::Deny),
+        ("run-2", "0.6", Verdict::Allow),
+        ("run-1", "0.5", Verdict::Allow),
+        ("run-1", "0.1", Verdict::Deny),
+        ("run-1", "-3", Verdict::Allow),
+        ("run-1", "3", Verdict::Allow),
+    ] {
+        assert_eq!(of_run(run, n), wanted, "{n} in {run}");
+    }
+}

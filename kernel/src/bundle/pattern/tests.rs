@@ -146,6 +146,17 @@ fn what_is_no_pattern_says_why() {
     let mut few = Patterns::few(1);
     assert!(few.compile_text("a").is_ok() && few.compile_text("a").is_ok() && few.compile_text("b").is_err());
     assert_eq!(few.tried(), 1);
+    let mut none = Patterns::few(0);
+    assert!(none.compile_text("a").is_err());
+    assert_eq!(none.tried(), 0);
+    let mut two = Patterns::few(2);
+    assert_eq!(
+        two.compile_text("a").unwrap().table_bytes(),
+        None,
+        "a table takes longer to build than one text to be looked through"
+    );
+    assert!(two.compile_text("b").is_ok());
+    assert_eq!(two.tried(), 2);
     let long = "a".repeat(crate::bundle::limits::PATTERN_BYTES_MAX + 1);
     assert!(Patterns::default().compile_text(&long).is_err());
 }
@@ -173,4 +184,34 @@ fn what_takes_long_to_read_is_refused_before_it_is_read() {
 fn places_that_no_byte_leads_to_are_paid_for_too() {
     let pattern = by_places(&format!("(?:a?){{{}}}b", 900));
     assert!(cost(&pattern, "") > 900 * 4, "{}", cost(&pattern, ""));
+}
+
+#[test]
+fn what_walking_costs_is_the_same_number_everywhere() {
+    let costs =
+        |text: &str| ["x", "[a-d]", r"\w", r"\w{3}x", "a|bc|def|x"].map(|source| cost(&by_places(source), text));
+    assert_eq!(costs(""), [29, 29, 143, 302, 33]);
+    assert_eq!(costs("aé"), [65, 45, 195, 574, 53]);
+    assert_eq!(costs("aéx1"), [81, 45, 195, 838, 53]);
+}
+
+#[test]
+fn patterns_are_bounded_over_a_bundle() {
+    let mut patterns = Patterns { bytes_left: 4_000, tables_left: 0, ..Patterns::default() };
+    assert!(patterns.compile_text("a").is_ok());
+    assert!(patterns.bytes_left < 4_000);
+    let (message, _) = patterns.compile_text(r"\w{9}").unwrap_err();
+    assert!(message.starts_with("all patterns together"), "{message}");
+    assert!(patterns.compile_text("b").is_ok(), "what is refused takes no room");
+    let mut tables = Patterns { bytes_left: 4_000, ..Patterns::default() };
+    let (message, _) = tables.compile_text(r"\w{2}").unwrap_err();
+    assert!(message.starts_with("all patterns together"), "{message}");
+}
+
+#[test]
+fn a_bracket_counts_for_what_is_inside_of_it_only() {
+    let wide = r"[ -\u{1e943}]";
+    let offered = |source: &str| Pattern::compile(source, PatternSize::OFFERED, 0).map(|_| ());
+    assert_eq!(offered(&format!("(?i){}{wide}", "[[a]]".repeat(40))), Ok(()));
+    assert_eq!(offered(&format!("(?i){}{wide}{}", "[".repeat(40), "]".repeat(40))), Err(PatternError::TooWide));
 }

@@ -330,6 +330,10 @@ mod tests {
         *shorter.get_mut("prod", CountedKind::Sum, "some-name").unwrap() = Counted::Sum("0".into());
         assert_eq!(shorter.bytes(), bytes.len(), "a sum has its room from the start");
         assert!(RunCountsRecord::decode(&shorter.encode()).is_ok());
+        let mut rate = RunCountsRecord::default();
+        let terms = RateTerms { calls: 3, per_seconds: 60, burst: 5 };
+        rate.entry("prod", "a", Counted::Rate(RunRate::full(terms, Time(7)))).unwrap();
+        assert_eq!(rate.encode().len(), rate.bytes(), "without a share");
     }
 
     #[test]
@@ -352,6 +356,18 @@ mod tests {
         let twice = Section { environment: "e".into(), items: Vec::new() };
         let empty = RunCountsRecord { sections: vec![twice] };
         assert!(RunCountsRecord::decode(&empty.encode()).is_err(), "a section without items");
+        let item = |name: &str, counted| Item { name: name.into(), counted };
+        let section = |environment: &str, items| Section { environment: environment.into(), items };
+        let reads = |sections| RunCountsRecord::decode(&RunCountsRecord { sections }.encode()).is_ok();
+        let one = || vec![item("a", Counted::Calls(1))];
+        assert!(reads(vec![section("a", one()), section("b", one())]));
+        assert!(!reads(vec![section("b", one()), section("a", one())]), "in another order");
+        assert!(!reads(vec![section("a", one()), section("a", one())]), "twice");
+        assert!(!reads(vec![section("a", [one(), one()].concat())]), "an item twice");
+        let values = |values: &[u8]| vec![item("a", Counted::Distinct(values.iter().map(|n| [*n; 16]).collect()))];
+        assert!(reads(vec![section("a", values(&[1, 2]))]) && !reads(vec![section("a", values(&[1, 1]))]));
+        let many = (100..300).map(|n| item(&n.to_string(), Counted::Calls(1))).collect();
+        assert!(!reads(vec![section("a", many)]), "more than there is room for");
     }
 
     #[test]

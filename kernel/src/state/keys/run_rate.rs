@@ -145,6 +145,11 @@ mod tests {
         (0..100).for_each(|n| rate.take(false, if n % 2 == 0 { slow } else { fast }, Time(0)));
         assert_eq!((calls(&rate, false, slow, 0), calls(&rate, false, fast, 0)), (0, 0));
         assert_eq!(calls(&RunRate::full(fast, Time(0)), false, terms(600, 60, 3), 0), 3);
+        // Under terms whose unit is another, calls are calls, too.
+        let hourly = terms(6, 3_600, 6);
+        let mut rate = RunRate::full(fast, Time(0));
+        (0..598).for_each(|_| rate.take(false, fast, Time(0)));
+        assert_eq!((calls(&rate, false, hourly, 0), calls(&rate, false, hourly, 600 * SECOND)), (2, 3));
     }
 
     #[test]

@@ -21,8 +21,10 @@ pub struct SubjectStateRecord {
     pub void_before: Seq,
     /// Labels of messages that it may have read, each with the time until which it joins every run in which the subject acts.
     pub inbox: Vec<InboxLabel>,
-    /// How many runs, messages or delegations lay between a person and the messages in the inbox, at most.
+    /// How many runs, messages or delegations lay between a person and the messages that it may have read, at most.
     pub generation: u32,
+    /// When the last of these messages expires.
+    pub generation_until: Time,
     /// How far each behaviour rule across runs has come, by rule id.
     pub latches: BTreeMap<String, u8>,
 }
@@ -32,7 +34,7 @@ pub struct SubjectStateRecord {
 pub struct InboxLabel {
     /// The label.
     pub label: TaintLabel,
-    /// When the message expires.
+    /// Until when it holds.
     pub until: Time,
 }
 
@@ -73,13 +75,18 @@ impl SubjectStateRecord {
 
     /// The generation that a run in which the subject acts now has at least.
     pub fn generation(&self, now: Time) -> u32 {
-        if self.inbox.iter().any(|item| item.until > now) { self.generation } else { 0 }
+        if self.generation_until > now { self.generation } else { 0 }
+    }
+
+    /// A message came that is so far from a person, whatever it carries.
+    pub fn hear(&mut self, generation: u32, until: Time, now: Time) {
+        self.generation = self.generation(now).max(generation);
+        self.generation_until = self.generation_until.max(until);
     }
 
     /// Takes a label in; what has expired goes, and beyond the cap origins are not told apart any more.
-    pub fn receive(&mut self, label: &TaintLabel, until: Time, generation: u32, now: Time) {
+    pub fn receive(&mut self, label: &TaintLabel, until: Time, now: Time) {
         self.inbox.retain(|item| item.until > now);
-        self.generation = if self.inbox.is_empty() { generation } else { self.generation.max(generation) };
         if self.join(label, until) {
             return;
         }
@@ -102,7 +109,7 @@ impl SubjectStateRecord {
 }
 
 impl RecordCodec for SubjectStateRecord {
-    const VERSION: u8 = 3;
+    const VERSION: u8 = 4;
 
     fn write(&self, w: &mut Writer) {
         w.count(self.quarantined.len());
@@ -115,6 +122,7 @@ impl RecordCodec for SubjectStateRecord {
             w.u64(item.until.0);
         }
         w.u32(self.generation);
+        w.u64(self.generation_until.0);
         w.count(self.latches.len());
         for (rule, step) in &self.latches {
             w.text(rule);
@@ -130,11 +138,13 @@ impl RecordCodec for SubjectStateRecord {
         let labels = r.count("the inbox", INBOX_LABELS_MAX + crate::taint::TaintSource::ALL.len())?;
         let inbox: Result<Vec<InboxLabel>, _> =
             (0..labels).map(|_| Ok(InboxLabel { label: TaintLabel::read(r)?, until: r.time("until")? })).collect();
-        let (quarantined, inbox, generation) = (quarantined?, inbox?, r.u32("the generation")?);
+        let (quarantined, inbox) = (quarantined?, inbox?);
+        let (generation, generation_until) = (r.u32("the generation")?, r.time("its end")?);
         let rules = r.count("the latches", LATCHES_MAX)?;
         let latches: Result<BTreeMap<String, u8>, _> =
             (0..rules).map(|_| Ok((r.text("a rule", NAME_BYTES_MAX)?, r.u8("a step")?))).collect();
-        Ok(SubjectStateRecord { quarantined, unlisted, void_before, inbox, generation, latches: latches? })
+        let latches = latches?;
+        Ok(SubjectStateRecord { quarantined, unlisted, void_before, inbox, generation, generation_until, latches })
     }
 }
 
@@ -150,12 +160,22 @@ mod tests {
     #[test]
     fn an_inbox_forgets_what_expired_and_nothing_else() {
         let mut subject = SubjectStateRecord::default();
-        subject.receive(&label(TaintSource::Web, "a".into()), Time(10), 3, Time(1));
-        subject.receive(&label(TaintSource::Web, "a".into()), Time(5), 1, Time(2));
-        assert_eq!((subject.labels(Time(9)).count(), subject.generation(Time(9))), (1, 3));
-        assert_eq!((subject.labels(Time(10)).count(), subject.generation(Time(10))), (0, 0));
-        subject.receive(&label(TaintSource::Email, "b".into()), Time(20), 1, Time(10));
-        assert_eq!((subject.inbox.len(), subject.generation(Time(11))), (1, 1));
+        subject.receive(&label(TaintSource::Web, "a".into()), Time(10), Time(1));
+        subject.receive(&label(TaintSource::Web, "a".into()), Time(5), Time(2));
+        assert_eq!((subject.labels(Time(9)).count(), subject.labels(Time(10)).count()), (1, 0));
+        subject.receive(&label(TaintSource::Email, "b".into()), Time(20), Time(10));
+        assert_eq!(subject.inbox.len(), 1);
+    }
+
+    #[test]
+    fn the_farthest_message_counts_until_the_last_one_expires() {
+        let mut subject = SubjectStateRecord::default();
+        subject.hear(3, Time(10), Time(1));
+        subject.hear(1, Time(20), Time(2));
+        assert_eq!([9, 10, 19, 20].map(|now| subject.generation(Time(now))), [3, 3, 3, 0]);
+        subject.hear(2, Time(30), Time(20));
+        assert_eq!([20, 29, 30].map(|now| subject.generation(Time(now))), [2, 2, 0], "what has expired counts no more");
+        assert_eq!(SubjectStateRecord::decode(&subject.encode()), Ok(subject));
     }
 
     #[test]
@@ -163,7 +183,7 @@ mod tests {
         let mut subject = SubjectStateRecord::default();
         for n in 0..200 {
             let source = if n % 2 == 0 { TaintSource::Web } else { TaintSource::Rag };
-            subject.receive(&label(source, format!("o-{n}")), Time(100 + n), 0, Time(1));
+            subject.receive(&label(source, format!("o-{n}")), Time(100 + n), Time(1));
         }
         assert_eq!(subject.inbox.len(), INBOX_LABELS_MAX + 2);
         assert_eq!(subject.labels(Time(290)).filter(|label| label.origin == OTHER_ORIGINS).count(), 2);
