@@ -5,6 +5,7 @@
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{TenantId, Time};
 
+use crate::bundle::limits::ACROSS_PER_TOOL_MAX;
 use crate::bundle::{Accumulate, Accumulated, Addend, Per};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::limits::{ACCUMULATIONS_MAX, TEXT_BYTES_MAX};
@@ -146,6 +147,9 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Addition>, CodecError> {
 }
 
 const VERSION: u8 = 1;
+
+// The tenant's bundle and the operator's baseline, in both passes of a call that is replaced.
+const _: () = assert!(4 * ACROSS_PER_TOOL_MAX <= ACCUMULATIONS_MAX);
 
 #[cfg(test)]
 mod tests {

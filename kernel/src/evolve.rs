@@ -21,6 +21,7 @@ mod tenant;
 
 pub use decided::digest_of_call;
 
+use assent_ledger::hash::Hash;
 use assent_ledger::ids::{Seq, Time};
 
 use crate::command::KillTarget;
@@ -36,6 +37,15 @@ pub struct EntryFacts {
     pub time: Time,
     /// Its event id; a decision's is what callers know it by.
     pub event_id: String,
+    /// What the leaf says of its payloads, those that were erased since among them: role and commitment.
+    pub payloads: Vec<(&'static str, Hash)>,
+}
+
+impl EntryFacts {
+    /// The commitment of the payload with this role, whether or not it still exists.
+    pub(crate) fn commitment(&self, role: &str) -> Option<Hash> {
+        self.payloads.iter().find(|(known, _)| *known == role).map(|(_, commitment)| *commitment)
+    }
 }
 
 /// Makes an event so.

@@ -11,7 +11,6 @@ use super::orchestration::Adjustment;
 use super::outcome::{Accumulate, ApprovalNeed, Granted, Outcome, Replacement, RuleId, ShadowVote};
 use super::rules::Rule;
 use super::tool::Tool;
-use crate::limits::ACCUMULATIONS_MAX;
 use crate::reason::ReasonCode;
 use crate::verdict::Verdict;
 
@@ -322,10 +321,10 @@ impl<'a> Votes<'a> {
             accumulate: self.accumulate,
             baseline: self.baseline,
         };
-        // An obligation that cannot be passed on must not be forgotten silently, nor what cannot be added up.
-        if outcome.obligations.len() > OBLIGATIONS_MAX || outcome.accumulate.len() > ACCUMULATIONS_MAX {
-            let Outcome { rules, reasons, baseline, .. } = outcome;
-            outcome = Outcome { rules, reasons, baseline, ..Outcome::deny(ReasonCode::PolicyError) };
+        // An obligation that cannot be passed on must not be forgotten silently. Where that is only observed the call runs, and is added up.
+        if outcome.obligations.len() > OBLIGATIONS_MAX {
+            let Outcome { rules, reasons, baseline, accumulate, .. } = outcome;
+            outcome = Outcome { rules, reasons, baseline, accumulate, ..Outcome::deny(ReasonCode::PolicyError) };
         }
         outcome
     }

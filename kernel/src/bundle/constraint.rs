@@ -16,6 +16,8 @@ const ITEMS_MAX: usize = 4_096;
 const LEASE_PATTERNS_MAX: usize = 4;
 /// Units that compiling one of them takes.
 const LEASE_PATTERN_UNITS: usize = 16 << 10;
+/// Units that reading one byte of a lease's constraints costs.
+const READ_UNITS_PER_BYTE: usize = 8;
 
 /// Constraints that must all hold. None at all restricts nothing.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +55,10 @@ impl Constraints {
     pub fn read_json(json: &[u8], work: &Work) -> Result<Constraints, Vec<BundleError>> {
         let mut d = Diagnostics::default();
         let at = Position { line: 1, column: 1 };
+        if !work.spend_pattern(json.len().saturating_mul(READ_UNITS_PER_BYTE)) {
+            d.error(at, BundleErrorKind::TooLarge, "reading the constraints is not paid for".to_owned());
+            return Err(d.errors);
+        }
         match parse_object(json) {
             Ok(object) => {
                 let paid_for = work.pattern_units() / LEASE_PATTERN_UNITS;
@@ -192,7 +198,8 @@ mod tests {
         };
         let read = |left: usize, patterns: usize| {
             let work = Work::default();
-            assert!(work.spend_pattern(work.pattern_units() - left));
+            let read = json(patterns).len() * READ_UNITS_PER_BYTE;
+            assert!(work.spend_pattern(work.pattern_units() - left - read));
             (Constraints::read_json(json(patterns).as_bytes(), &work).is_ok(), work.is_exhausted())
         };
         assert_eq!(read(LEASE_PATTERN_UNITS - 1, 1), (false, true), "less than one costs");
@@ -204,6 +211,17 @@ mod tests {
             (false, false),
             "more than a lease may have, however much is left"
         );
+    }
+
+    #[test]
+    fn reading_is_paid_for_byte_by_byte() {
+        let json = format!(r#"{{"commands":["{}"]}}"#, "x".repeat(1_000));
+        let work = Work::default();
+        let before = work.pattern_units();
+        assert!(Constraints::read_json(json.as_bytes(), &work).is_ok());
+        assert_eq!(before - work.pattern_units(), 8 * json.len());
+        let read = (0..1_000).take_while(|_| Constraints::read_json(json.as_bytes(), &work).is_ok()).count();
+        assert!(read < 40 && work.is_exhausted(), "{read}");
     }
 
     #[test]

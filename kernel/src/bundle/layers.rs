@@ -180,6 +180,11 @@ fn baseline_key(key: &str) -> Arc<str> {
 }
 
 /// What the keys of a baseline's sums begin with.
+/// Whether what is added up under this key is the operator's baseline's.
+pub fn is_of_baseline(key: &str) -> bool {
+    key.starts_with(BASELINE_PREFIX)
+}
+
 const BASELINE_PREFIX: &str = "baseline!";
 
 impl CompiledBundle {

@@ -65,7 +65,7 @@ pub use error::{BundleError, BundleErrorKind, Lint, LintKind, Position};
 pub use evaluate::Call;
 pub use facts::{Accumulated, Facts, NoFacts, Per, RunFacts, Situation, TaintSources};
 pub use inputs::ArgumentError;
-pub use layers::{RuntimeRules, compile_runtime, runtime_hash};
+pub use layers::{RuntimeRules, compile_runtime, is_of_baseline, runtime_hash};
 pub use memory::{MemorySpace, TaintedWrite};
 pub use obligation::Obligation;
 pub use orchestration::{Adjustment, Knob};

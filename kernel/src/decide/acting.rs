@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use assent_ledger::ids::TenantId;
 
 use super::{Context, killed, run_commands, runs, settings};
+use crate::command::Role;
 use crate::event::Event;
 use crate::limits::TAINT_LABELS_MAX;
 use crate::reason::ReasonCode;
@@ -94,6 +95,16 @@ fn subject<'a, S: StateRead>(ctx: &Context<'a, S>, act: &Act<'a>) -> Result<&'a 
         return Err(ReasonCode::SubjectMismatch);
     }
     known(ctx.state, &caller.tenant, subject).map(|()| subject)
+}
+
+/// A tenant may let only those act whose subject is proven: an agent's credential then states nobody.
+pub(super) fn proven<S: StateRead>(ctx: &Context<'_, S>) -> Result<(), Refusal> {
+    let caller = &ctx.command.caller;
+    let is_proven = caller.role != Role::Agent || (caller.attested && caller.subject.is_some());
+    if settings(ctx.state, &caller.tenant).require_attested && !is_proven {
+        return Err(Refusal::SubjectMismatch);
+    }
+    Ok(())
 }
 
 /// The subject is registered and enabled.

@@ -17,6 +17,7 @@ use crate::event::{ApprovalExpired, Event};
 use crate::state::keys::{ApprovalRecord, ApprovalStatus};
 use crate::state::{Record, StateKey, StateRead};
 
+pub(super) use conditions::are_met;
 pub(super) use open::{attach, held, wait_in};
 pub(super) use resolve::resolve;
 pub(super) use status::current;

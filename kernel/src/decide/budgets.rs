@@ -35,8 +35,8 @@ pub struct ChargedCall<'a> {
     pub caller: &'a CallerBudgets,
     /// What reported signals leave of rates and budgets.
     pub shares: Shares,
-    /// Whether its rates were taken when it was asked for before.
-    pub again: bool,
+    /// Keys of the rates that were taken when it was asked for before: it is not taken from these again.
+    pub before: &'a [String],
 }
 
 /// What a call is charged to.
@@ -63,7 +63,7 @@ pub fn charges(state: &impl StateRead, now: Time, bundle: &CompiledBundle, call:
     };
     let mut charges = Charges::default();
     let run = RunCounts { state, call, read: OnceCell::new() };
-    for rate in bundle.rates_of(call.tool).filter(|_| !call.again) {
+    for rate in bundle.rates_of(call.tool) {
         if is_full(&charges) {
             break;
         }
@@ -127,6 +127,9 @@ fn charge_rate<S: StateRead>(
     charges: &mut Charges,
 ) {
     let text = rate_key(run.call.environment, &rate.id, holder, terms_text);
+    if run.call.before.iter().any(|known| is_same_rate(known, &text)) {
+        return;
+    }
     let (credit, text) = if rate.scope == Scope::Run {
         let known = match run.get(CountedKind::Rate, &rate.id) {
             Some(Counted::Rate(known)) => Some(known),
@@ -144,6 +147,12 @@ fn charge_rate<S: StateRead>(
         exceed(charges, ReasonCode::RateExceeded);
     }
     charges.rates.extend(text);
+}
+
+/// Whether two keys are of the same rate and holder, under whatever terms.
+fn is_same_rate(one: &str, other: &str) -> bool {
+    let of = |key: &str| key.rsplit_once('|').map_or(0, |(rate, _)| rate.len());
+    one.get(..of(one)) == other.get(..of(other))
 }
 
 fn charge_budget<S: StateRead>(

@@ -1,6 +1,7 @@
 //! What something that is no call makes of its run's behaviour rules and strikes: requests for capabilities, accesses to memory. Calls
 //! have the same step in their own pipeline.
 
+use super::signals::adjustment_of;
 use super::{Context, settings};
 use crate::bundle::{Behaviour, BehaviourAction, CompiledBundle, Happening};
 use crate::event::{Event, ModeTrigger, RunModeChanged};
@@ -85,7 +86,12 @@ impl<'a> Place<'a> {
         };
         let rule = conduct.completed.as_ref();
         let by_rule = rule.and_then(|rule| Some((mode_of(rule)?, ModeTrigger::Behaviour, Some(rule))));
-        let too_many = strike && strikes.saturating_add(1) >= self.bundle.limits().strikes;
+        let most = || {
+            let subjects = [self.run.subject.as_str()];
+            let adjustment = adjustment_of(ctx, self.bundle, &ctx.command.caller.tenant, Some(run_id), subjects);
+            adjustment.limits(self.bundle.limits()).strikes
+        };
+        let too_many = strike && strikes.saturating_add(1) >= most();
         let by_strikes = || too_many.then_some((RunMode::Restricted, ModeTrigger::Strikes, None));
         let (to, trigger, rule) = by_rule.or_else(by_strikes).filter(|(to, ..)| *to > from)?;
         // Its entry comes first, so that what was decided stays the last; its id is known already.

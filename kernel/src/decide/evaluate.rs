@@ -50,11 +50,21 @@ pub(super) struct Asked<'a> {
     pub(super) request_id: RequestId,
     /// The call.
     pub(super) evaluate: &'a Evaluate,
-    /// When the call was asked for before and waited for people: the latches that it moved then. It was taken into its run and its rates
-    /// once, and is not taken into them again.
-    pub(super) again: Option<&'a [(String, u8)]>,
+    /// When the call was asked for before and waited for people: what it was taken into then, once, and is not taken into again.
+    pub(super) again: Option<Again<'a>>,
     /// The approval that was given for exactly this call.
     pub(super) approved_by: Option<Given<'a>>,
+}
+
+/// What a call that waited for people was taken into when it was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Again<'a> {
+    /// The latches that it moved, and to which step.
+    pub(super) latches: &'a [(String, u8)],
+    /// Keys of the rates that it was taken from.
+    pub(super) rates: &'a [String],
+    /// Whether people have put other arguments in the place of the caller's.
+    pub(super) modified: bool,
 }
 
 /// An approval that enough people have given.
@@ -64,6 +74,8 @@ pub(super) struct Given<'a> {
     pub(super) approval: &'a str,
     /// Who has agreed: it satisfies what asks for no more than that.
     pub(super) granted: Granted<'a>,
+    /// What they tie their word to.
+    pub(super) conditions: &'a [String],
 }
 
 impl<'a> Asked<'a> {

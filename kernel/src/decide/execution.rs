@@ -117,7 +117,7 @@ fn not_open<S: StateRead>(ctx: &Context<'_, S>, redeem: &Redeem, found: &Outstan
     let subjects = subjects(found);
     let void = redeem.seq < void_before
         || killed_since(ctx.state, tenant, subjects, &found.tool, redeem.seq)
-        || found.lease.as_ref().is_some_and(|lease| is_revoked(ctx, tenant, lease));
+        || found.leases.first().is_some_and(|lease| is_revoked(ctx, tenant, lease));
     void.then_some(ReasonCode::TokenVoid)
 }
 

@@ -12,7 +12,7 @@ use assent_ledger::ids::Time;
 use super::Context;
 use super::conduct::{Conduct, Place};
 use super::evaluate::{Asked, identity, taint};
-use super::{killed, run_commands, runs};
+use super::{acting, killed, run_commands, runs};
 use crate::bundle::{Behaviour, CapabilityView, CompiledBundle, Constraints, Happening, Sensitivity, What, Work};
 use crate::command::{Agent, Command, Evaluate, GrantCommand, GrantTerms, Role};
 use crate::event::{
@@ -67,6 +67,7 @@ fn may_revoke<S: StateRead>(
     if !own_tenant {
         return Err(Refusal::OtherTenant);
     }
+    acting::proven(ctx)?;
     let subject = match (caller.subject.as_deref(), asserted) {
         (Some(own), Some(asserted)) if own != asserted => return Err(Refusal::SubjectMismatch),
         (Some(subject), _) | (None, Some(subject)) => subject,

@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::TenantId;
 
-use super::{Context, environments};
+use super::{Context, acting, environments};
 use crate::command::RunCommand;
 use crate::event::{
     Event, EventBody, JUSTIFICATION_ROLE, ModeTrigger, PayloadIntent, RunModeChanged, RunStep, STEP_ROLE, TaintAttached,
@@ -82,26 +82,29 @@ pub(super) fn of_subject(state: &impl StateRead, tenant: &TenantId, subject: &st
     }
 }
 
-/// Nobody releases itself, and no owner its own agent, whether it was registered as its owner or a bundle says so in any environment: a
-/// run may act in all of them. A credential that several people share cannot show that none of them is the owner.
+/// Whether somebody owns an agent: whether registered as its owner, or since a bundle says so in any environment, for a run may act in all
+/// of them.
+pub(super) fn owns<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str, who: &str) -> bool {
+    let principal = ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned()));
+    let registered =
+        matches!(principal.as_deref(), Some(Record::Principal(known)) if known.owner.as_deref() == Some(who));
+    registered
+        || environments(ctx.state, tenant).names.into_iter().any(|environment| {
+            match ctx.state.get(&StateKey::ActiveBundle(tenant.clone(), environment)).as_deref() {
+                // A bundle that is active and not there tells of no owner: then nobody is known to be none.
+                Some(Record::ActiveBundle(active)) => {
+                    ctx.state.bundle(&active.bundle).is_none_or(|bundle| bundle.owner(subject) == Some(who))
+                }
+                _ => false,
+            }
+        })
+}
+
+/// Nobody releases itself, and no owner its own agent. A credential that several people share cannot show that none of them is the owner.
 fn release_permitted<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str) -> Result<(), Refusal> {
     let caller = &ctx.command.caller;
     let who = caller.subject.as_deref().ok_or(Refusal::SubjectMissing)?;
-    let principal = ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned()));
-    let owner = match principal.as_deref() {
-        Some(Record::Principal(known)) => known.owner.as_deref(),
-        _ => None,
-    };
-    let declared = environments(ctx.state, tenant).names.into_iter().any(|environment| {
-        match ctx.state.get(&StateKey::ActiveBundle(tenant.clone(), environment)).as_deref() {
-            // A bundle that is active and not there tells of no owner: then nobody is known to be none.
-            Some(Record::ActiveBundle(active)) => {
-                ctx.state.bundle(&active.bundle).is_none_or(|bundle| bundle.owner(subject) == Some(who))
-            }
-            _ => false,
-        }
-    });
-    if who == subject || owner == Some(who) || declared { Err(Refusal::SeparationOfDuties) } else { Ok(()) }
+    if who == subject || owns(ctx, tenant, subject, who) { Err(Refusal::SeparationOfDuties) } else { Ok(()) }
 }
 
 /// The caller's tenant and a run in it that the caller may write to: its own, or as an admin any.
@@ -112,6 +115,7 @@ fn own_run<'a, S: StateRead>(ctx: &Context<'a, S>, asked: &RunCommand) -> Result
     if caller.role == crate::command::Role::TenantAdmin {
         return Ok((&caller.tenant, known));
     }
+    acting::proven(ctx)?;
     match (caller.subject.as_deref(), asked.asserted_subject()) {
         (Some(own), Some(asserted)) if own != asserted => Err(Refusal::SubjectMismatch),
         (Some(subject), _) | (None, Some(subject)) if subject == known.subject => Ok((&caller.tenant, known)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use assent_ledger::ids::TenantId;
 
 use super::evaluate::Asked;
-use super::{Context, approvals, principals};
+use super::{Context, acting, approvals, principals, run_commands};
 use crate::command::RunRequest;
 use crate::event::{Event, ParentRun, RunCloseReason, RunClosed, RunOpened};
 use crate::limits::IMPLICIT_RUN_IDLE_MICROS;
@@ -37,7 +37,10 @@ fn parent_of<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, run_id: &str
     match ctx.state.get(&StateKey::Run(tenant.clone(), run_id.to_owned())).as_deref() {
         Some(Record::Run(known)) if known.is_closed() => Err(Refusal::RunClosed),
         Some(Record::Run(known)) => {
-            Ok(ParentRun { run_id: run_id.to_owned(), generation: known.generation.saturating_add(1) })
+            // Whoever acts in the parent may act upon a message that it has read.
+            let heard = run_commands::of_subject(ctx.state, tenant, &known.subject).generation(ctx.now);
+            let generation = known.generation.max(heard).saturating_add(1);
+            Ok(ParentRun { run_id: run_id.to_owned(), generation })
         }
         _ => Err(Refusal::RunUnknown),
     }
@@ -57,6 +60,7 @@ pub(super) fn close<S: StateRead>(ctx: &Context<'_, S>, run: &RunRequest) -> Res
 fn owner<'a, S: StateRead>(ctx: &Context<'a, S>, run: &'a RunRequest) -> Result<(&'a TenantId, &'a str), Refusal> {
     let caller = &ctx.command.caller;
     ctx.enabled_tenant(&caller.tenant)?;
+    acting::proven(ctx)?;
     match (caller.subject.as_deref(), run.subject.as_deref()) {
         (Some(own), Some(asserted)) if own != asserted => Err(Refusal::SubjectMismatch),
         (Some(subject), _) | (None, Some(subject)) => Ok((&caller.tenant, subject)),

@@ -2,7 +2,7 @@
 
 use assent_ledger::ids::{TenantId, Time};
 
-use super::{Context, principals};
+use super::{Context, principals, run_commands};
 use crate::bundle::{Adjustment, CompiledBundle};
 use crate::command::{ReportSignal, SignalScope, Signals};
 use crate::event::{Event, SignalReported};
@@ -37,10 +37,11 @@ pub(super) fn report<S: StateRead>(ctx: &Context<'_, S>, asked: &ReportSignal) -
 /// Nobody reports about itself, and no owner about its own agent: a low score would be worth nothing.
 fn not_about_itself<S: StateRead>(ctx: &Context<'_, S>, tenant: &TenantId, subject: &str) -> Result<(), Refusal> {
     let Some(reporter) = ctx.command.caller.subject.as_deref() else { return Ok(()) };
-    let principal = ctx.state.get(&StateKey::Principal(tenant.clone(), subject.to_owned()));
-    let owns =
-        matches!(principal.as_deref(), Some(Record::Principal(known)) if known.owner.as_deref() == Some(reporter));
-    if reporter == subject || owns { Err(Refusal::SeparationOfDuties) } else { Ok(()) }
+    if reporter == subject || run_commands::owns(ctx, tenant, subject, reporter) {
+        Err(Refusal::SeparationOfDuties)
+    } else {
+        Ok(())
+    }
 }
 
 /// What holds for a call in a run of one of `subjects` (who acts, and those on whose behalf): the highest that was reported.

@@ -75,8 +75,18 @@ fn waits(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &Pol
     state.put(key, Record::Approval(ApprovalRecord { decision: decision.clone(), ..known }));
     let status = DecisionStatusRecord { approval: id.to_owned(), replaced: None };
     state.put(StateKey::DecisionStatus(tenant.clone(), decision), Record::DecisionStatus(status));
+    let parts =
+        || [INPUT_ROLE, CONTEXT_ROLE, MODIFIED_ROLE].into_iter().filter_map(|role| Some((role, at.commitment(role)?)));
+    // Without the context the call would be made on nobody's behalf, without other arguments as nobody agrees to it.
+    if parts().any(|(role, _)| payload(event, role).is_none()) {
+        return;
+    }
     let Some(input) = payload(event, INPUT_ROLE) else { return };
-    let context = payload(event, CONTEXT_ROLE).and_then(|payload| CallContext::decode(&payload.bytes).ok());
+    let context = match payload(event, CONTEXT_ROLE).map(|payload| CallContext::decode(&payload.bytes)) {
+        Some(Err(_)) => return,
+        Some(Ok(context)) => context,
+        None => CallContext::default(),
+    };
     let call = PendingCall {
         evaluate: Evaluate {
             environment: body.environment.clone(),
@@ -87,13 +97,15 @@ fn waits(state: &mut impl StateWrite, at: &EntryFacts, event: &Event, body: &Pol
             tool: body.tool.clone(),
             content_type: input.content_type.clone(),
             inputs: input.bytes.clone(),
-            context: Box::new(context.unwrap_or_default()),
+            context: Box::new(context),
         },
         attested: body.attested,
         request_id: body.request_id,
         // People have changed the call before, and more people are asked for it as it is now.
         modified: payload(event, MODIFIED_ROLE).map(|payload| payload.bytes.clone()),
         latches: body.effects.latches.iter().filter(|(_, step)| *step > 0).cloned().collect(),
+        rates: body.effects.rates.clone(),
+        payloads: parts().map(|(_, commitment)| commitment).collect(),
     };
     state.put(StateKey::PendingCall(tenant.clone(), id.to_owned()), Record::PendingCall(call));
 }
@@ -114,7 +126,7 @@ pub(super) fn answered(state: &mut impl StateWrite, at: &EntryFacts, event: &Eve
         if body.action == "modify" {
             record.votes.clear();
             record.conditions.clear();
-            modify(state, tenant, &body.approval, payload(event, MODIFIED_ROLE));
+            modify(state, at, tenant, &body.approval, payload(event, MODIFIED_ROLE));
         }
         // Somebody whose first word does not count any more may have come back.
         record.votes.retain(|known| known.approver != body.approver);
@@ -146,12 +158,16 @@ pub(super) fn answered(state: &mut impl StateWrite, at: &EntryFacts, event: &Eve
 }
 
 /// Other arguments in place of the caller's; erased ones leave nothing to approve.
-fn modify(state: &mut impl StateWrite, tenant: &TenantId, id: &str, modified: Option<&PayloadIntent>) {
+fn modify(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, id: &str, modified: Option<&PayloadIntent>) {
     let key = StateKey::PendingCall(tenant.clone(), id.to_owned());
     let Some(Record::PendingCall(known)) = state.get(&key).as_deref().cloned() else { return };
     match modified {
         Some(payload) => {
-            state.put(key, Record::PendingCall(PendingCall { modified: Some(payload.bytes.clone()), ..known }));
+            let mut call = PendingCall { modified: Some(payload.bytes.clone()), ..known };
+            // Those that came before are not agreed to any more; what the caller asked for stays the first.
+            call.payloads.truncate(3);
+            call.payloads.extend(at.commitment(MODIFIED_ROLE));
+            state.put(key, Record::PendingCall(call));
         }
         None => state.delete(key),
     }

@@ -50,7 +50,7 @@ pub(super) fn decided(state: &mut impl StateWrite, at: &EntryFacts, event: &Even
         expires,
         audience: effects.audience.clone(),
         reserved: effects.reserved.clone(),
-        lease: effects.lease.clone(),
+        leases: grants::chain_of(state, tenant, effects.lease.as_deref()),
         effect,
         obligations: effects.obligations.clone(),
         output_labels: effects.output_labels.clone(),
@@ -108,7 +108,7 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Tok
             continue;
         };
         budgets::settle(state, charged(tenant, &record), &record.reserved, |_, _| 0);
-        grants::give_back(state, tenant, record.lease);
+        grants::give_back(state, tenant, &record.leases);
         if let Some(effect) = record.effect {
             let key = StateKey::EffectKey(tenant.clone(), effect);
             let own =

@@ -119,24 +119,35 @@ pub(super) fn expired(state: &mut impl StateWrite, tenant: &TenantId, body: &Cap
 
 /// A call that may run takes one call from its lease, and from every lease that this one was passed on from.
 pub(super) fn decided(state: &mut impl StateWrite, tenant: &TenantId, body: &PolicyDecision) {
-    let lease = body.effects.lease.clone().filter(|_| body.effective >= Verdict::Compute);
-    change_calls(state, tenant, lease, |calls| calls.saturating_sub(1));
+    let lease = body.effects.lease.as_deref().filter(|_| body.effective >= Verdict::Compute);
+    change_calls(state, tenant, &chain_of(state, tenant, lease), |calls| calls.saturating_sub(1));
 }
 
-/// A call that nobody carried out gives them back.
-pub(super) fn give_back(state: &mut impl StateWrite, tenant: &TenantId, lease: Option<String>) {
-    change_calls(state, tenant, lease, |calls| calls.saturating_add(1));
+/// A call that nobody carried out gives them back to those that are left.
+pub(super) fn give_back(state: &mut impl StateWrite, tenant: &TenantId, leases: &[String]) {
+    change_calls(state, tenant, leases, |calls| calls.saturating_add(1));
 }
 
-fn change_calls(state: &mut impl StateWrite, tenant: &TenantId, lease: Option<String>, change: fn(u32) -> u32) {
-    let mut next = lease;
-    for _ in 0..=CHAIN_MAX {
-        let Some(id) = next.take() else { break };
-        let key = StateKey::Lease(tenant.clone(), id);
-        let Some(Record::Lease(known)) = state.get(&key).as_deref().cloned() else { break };
-        next.clone_from(&known.parent);
-        state.put(key, Record::Lease(LeaseRecord { calls_left: change(known.calls_left), ..known }));
+fn change_calls(state: &mut impl StateWrite, tenant: &TenantId, leases: &[String], change: fn(u32) -> u32) {
+    for id in leases {
+        let key = StateKey::Lease(tenant.clone(), id.clone());
+        if let Some(Record::Lease(known)) = state.get(&key).as_deref().cloned() {
+            state.put(key, Record::Lease(LeaseRecord { calls_left: change(known.calls_left), ..known }));
+        }
     }
+}
+
+/// A lease and those that it was passed on from.
+pub(super) fn chain_of(state: &impl StateRead, tenant: &TenantId, lease: Option<&str>) -> Vec<String> {
+    let mut chain: Vec<String> = Vec::new();
+    let mut next = lease.map(str::to_owned);
+    while let Some(id) = next.take().filter(|_| chain.len() <= CHAIN_MAX) {
+        let record = state.get(&StateKey::Lease(tenant.clone(), id.clone()));
+        let Some(Record::Lease(known)) = record.as_deref() else { break };
+        next.clone_from(&known.parent);
+        chain.push(id);
+    }
+    chain
 }
 
 /// When a subject is stopped, disabled or quarantined, everything dies that it holds, has passed on or waits for, and what it was

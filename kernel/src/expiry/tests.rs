@@ -31,7 +31,7 @@ fn sweep(state: &mut Overlay<'_, MemoryState>, now: Time, items_max: usize) -> (
         let body = EventBody::from(ExpirySwept { minute, row, tokens });
         evolve(
             state,
-            &EntryFacts { seq: Seq(0), time: now, event_id: String::new() },
+            &EntryFacts { seq: Seq(0), time: now, event_id: String::new(), payloads: Vec::new() },
             &Event::new(TenantId::system(), None, body),
         );
         assert_eq!(cursor(state), walk.cursor, "the entry's position is where the walk stood");

@@ -50,7 +50,10 @@ impl Machine {
         };
         for event in events {
             let (seq, event_id) = self.draft_entry(overlay, &command.stamp, now, event, &mut draft)?;
-            evolve(overlay, &EntryFacts { seq, time: now, event_id }, event);
+            let sealed = draft.entries.last().map(|entry| entry.payloads.as_slice()).unwrap_or_default();
+            let roles = event.payloads.iter().map(|payload| payload.role);
+            let payloads = roles.zip(sealed.iter().map(|payload| payload.commitment)).collect();
+            evolve(overlay, &EntryFacts { seq, time: now, event_id, payloads }, event);
         }
         // Who answers for a call is told what became of it, not how to redeem it: that is for the one who asked.
         if !matches!(command.body, CommandBody::Evaluate(_)) {

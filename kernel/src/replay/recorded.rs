@@ -53,6 +53,12 @@ impl Recorded {
         self.entry.payloads.iter().find(|payload| payload.role == role).map(|payload| &payload.commitment)
     }
 
+    /// Role and commitment of each payload that the leaf names.
+    pub(super) fn commitments(&self) -> impl Iterator<Item = (&'static str, Hash)> {
+        let role = |name: &str| PAYLOAD_ROLES.iter().copied().find(|role| *role == name);
+        self.entry.payloads.iter().filter_map(move |payload| Some((role(&payload.role)?, payload.commitment)))
+    }
+
     /// The payload with this role; `None` when the entry has none.
     pub fn payload(&self, role: &str, payloads: &impl Payloads) -> Option<Held> {
         self.commitment(role).map(|commitment| payloads.payload(&self.entry.tenant, commitment))

@@ -131,7 +131,8 @@ fn advance<P: Payloads>(state: &mut MemoryState, recorded: &Recorded, payloads: 
     let Some(event) = recorded.event(payloads) else { return };
     let mut overlay = Overlay::new(state);
     let Entry { seq, time, event_id, .. } = &recorded.entry;
-    let facts = EntryFacts { seq: *seq, time: *time, event_id: event_id.clone() };
+    let payloads = recorded.commitments().collect();
+    let facts = EntryFacts { seq: *seq, time: *time, event_id: event_id.clone(), payloads };
     evolve(&mut overlay, &facts, &event);
     let (changes, dropped) = overlay.into_changes();
     state.commit(&changes, &dropped);

@@ -164,7 +164,7 @@ fn execution_rows(n: u64, m: u32, flag: bool, hash: Hash) -> Vec<(StateKey, Reco
         expires: Time(n),
         audience: flag.then(|| text.clone()),
         reserved: vec![Reservation { budget: text.clone(), amount: n }],
-        lease: flag.then(|| text.clone()),
+        leases: if flag { vec![text.clone(), text.clone()] } else { Vec::new() },
         effect: flag.then_some(hash),
         obligations: vec![Obligation {
             kind: text.clone(),
@@ -352,6 +352,8 @@ fn granted(name: &str) -> Vec<(StateKey, Record)> {
         request_id: RequestId::new(1, [7; 10]),
         modified: Some(vec![3]),
         latches: vec![("read_then_send".into(), 1), ("principal:across".into(), 2)],
+        rates: vec!["prod|r|tenant|1/1/1".into()],
+        payloads: vec![Hash([7; 32]), Hash([8; 32])],
     };
     let replaced = Some(ReplacedDecision { seq: Seq(8), decided });
     let lease_key = || StateKey::Lease(tenant.clone(), id.clone());

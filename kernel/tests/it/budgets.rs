@@ -134,7 +134,7 @@ fn everybody_in_a_chain_is_charged_once() {
         tool: bundle.tool("pay").unwrap(),
         usage: Usage { tokens: 3, cost_micro_usd: 0 },
         caller: &caller,
-        again: false,
+        before: &[],
     };
     let charged = charges(&MemoryState::new(), Time(START_MICROS), &bundle, &call);
     let texts: Vec<_> = charged.reserved.iter().map(|r| (parse_budget(&r.budget).unwrap().key, r.amount)).collect();

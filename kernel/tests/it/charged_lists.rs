@@ -32,7 +32,7 @@ fn charged(budgets: usize, rates: usize) -> Charges {
         usage: Usage::default(),
         caller: &caller,
         shares: Shares::default(),
-        again: false,
+        before: &[],
     };
     charges(&MemoryState::new(), Time(START_MICROS), &bundle, &call)
 }

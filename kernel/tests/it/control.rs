@@ -1,13 +1,18 @@
 //! Control commands: who may give them, what they change, and what is refused because it would change nothing.
 
+use super::grants;
 use crate::support::*;
 use assent_kernel::bundle::runtime_hash;
-use assent_kernel::command::{Caller, CommandBody, ControlCommand, KillTarget, OfferedSource, Role, TenantSettings};
+use assent_kernel::command::{
+    Caller, CommandBody, ControlCommand, GrantCommand, KillTarget, OfferedSource, Role, RunCommand, RunRequest,
+    TenantSettings,
+};
 use assent_kernel::decide;
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode;
 use assent_kernel::refusal::Refusal;
 use assent_kernel::state::{Record, StateKey, StateRead};
+use assent_kernel::taint::{TaintLabel, TaintSource};
 use assent_ledger::entry::Entry;
 use assent_ledger::hash::Hash;
 use assent_ledger::ids::{NodeId, Seq};
@@ -19,6 +24,39 @@ fn switch(of: &str, target: KillTarget, engaged: bool) -> CommandBody {
 
 fn killed(world: &World, subjects: &[&str], tool: Option<&str>) -> Option<ReasonCode> {
     decide::killed(&world.state, &tenant("acme"), subjects.iter().copied(), tool)
+}
+
+#[test]
+fn where_subjects_have_to_be_proven_nobody_is_taken_at_a_word() {
+    let mut world = grants::world(9);
+    let me = || agent("acme", Some("agent-1"));
+    let lease = grants::ask(&mut world, me(), grants::request(grants::terms("http", &["get"]))).unwrap();
+    let run = |run_id: &str| RunRequest { run_id: run_id.into(), subject: Some("agent-1".into()), parent_run_id: None };
+    world.must(me(), CommandBody::OpenRun(run("run-1")));
+    let label = TaintLabel { source: TaintSource::Web, origin: "x".into(), confidence_milli: 1, propagated_from: None };
+    let attach = || {
+        let labels = vec![label.clone()];
+        let taint = RunCommand::AttachTaint { run_id: "run-1".into(), subject: Some("agent-1".into()), labels };
+        CommandBody::Run(Box::new(taint))
+    };
+    let revoke = || {
+        let (lease, subject) = (lease.clone(), Some("agent-1".to_owned()));
+        let revoke = GrantCommand::Revoke { tenant: tenant("acme"), subject, lease, justification: Vec::new() };
+        CommandBody::Grant(Box::new(revoke))
+    };
+    let wide = || agent("acme", None);
+    world.must(wide(), attach());
+    let settings = TenantSettings { observe: false, require_attested: true };
+    world.must(admin("acme"), control(ControlCommand::ConfigureTenant { tenant: tenant("acme"), settings }));
+    for body in [CommandBody::OpenRun(run("run-2")), CommandBody::CloseRun(run("run-1")), attach(), revoke()] {
+        assert_eq!(world.refused(wide(), body), Refusal::SubjectMismatch);
+    }
+    world.must(me(), attach());
+    world.must(me(), revoke());
+    world.must(me(), CommandBody::OpenRun(run("run-2")));
+    world.must(me(), CommandBody::CloseRun(run("run-1")));
+    let taint = RunCommand::AttachTaint { run_id: "run-2".into(), subject: None, labels: vec![label] };
+    world.must(admin("acme"), CommandBody::Run(Box::new(taint)));
 }
 
 #[test]

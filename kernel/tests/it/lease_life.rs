@@ -13,6 +13,7 @@ use assent_kernel::decide::request_hash;
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode::{self, *};
 use assent_kernel::state::keys::RunMode;
+use assent_kernel::state::{Record, StateKey, StateRead};
 use assent_kernel::verdict::Verdict;
 use assent_ledger::ids::Time;
 
@@ -129,6 +130,27 @@ fn gifts_take_nobodys_room() {
     world.clock += 120 * SECOND;
     world.must(node(), CommandBody::Tick);
     ask(&mut world, other("agent-2"), gift()).unwrap();
+}
+
+/// A lease that was passed on ends before the call that was taken from it comes back: the one that it came from gets its call all the same.
+#[test]
+fn what_was_passed_on_and_has_ended_keeps_nobodys_call() {
+    let mut world = world(26);
+    let lease = ask(&mut world, me(), request(terms("http", &["get"]))).unwrap();
+    let brief = GrantTerms { seconds: 20, ..terms("http", &["get"]) };
+    ask(&mut world, me(), delegate(Some(&lease), "agent-2", brief)).unwrap();
+    let left = |world: &World| match world.state.get(&StateKey::Lease(tenant("acme"), lease.clone())).as_deref() {
+        Some(Record::Lease(known)) => known.calls_left,
+        other => panic!("{other:?}"),
+    };
+    let before = left(&world);
+    token(&mut world, other("agent-2"), behalf(good(), &["agent-1"]));
+    assert_eq!(left(&world), before - 1);
+    world.clock += 45 * SECOND;
+    while let Answer::Recorded { .. } = world.send(node(), CommandBody::Tick) {}
+    world.clock += 10 * SECOND;
+    while let Answer::Recorded { .. } = world.send(node(), CommandBody::Tick) {}
+    assert_eq!(left(&world), before);
 }
 
 #[test]

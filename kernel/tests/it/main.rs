@@ -3,6 +3,7 @@
 
 mod support;
 
+mod agreed_terms;
 mod approval_ends;
 mod approval_naming;
 mod approval_people;

@@ -308,6 +308,10 @@ fn a_recipient_takes_the_messages_distance_into_every_run() {
         assert_eq!(act(&mut world, C, run), [BehaviourCascade], "two messages away");
     }
     assert!(act(&mut world, A, Some(run_of(A)))[0].is_allow());
+    // And takes along whoever acts in a run that it causes.
+    let caused = RunRequest { run_id: "caused".into(), subject: None, parent_run_id: Some(run_of(B)) };
+    world.must(me(A), CommandBody::OpenRun(caused));
+    assert_eq!(act(&mut world, A, Some("caused".into())), [BehaviourCascade], "a message and a run away");
     world.clock += 3_700 * SECOND;
     assert!(act(&mut world, C, Some(run_of(C)))[0].is_allow(), "the message has expired");
 }

@@ -156,3 +156,55 @@ fn what_runs_is_added_up_as_it_runs() {
     softened(&ask(&mut world, "pay", r#"{"amount":500}"#), &[CapabilityMissing]);
     softened(&ask(&mut world, "pay", r#"{"amount":501}"#), &[CapabilityMissing, ContractViolated]);
 }
+
+const COUNTING: &str = "
+name: counting
+version: 1
+contract:
+  - {id: day, class: money, require: [{sum: amount, per: day, op: '<=', value: 1000}]}
+  - {id: run, class: money, require: [{count: '*', per: run, op: '<=', value: 2}]}
+";
+
+/// What an operator counts, a tenant does not lose by asking for more than can be passed on.
+#[test]
+fn what_the_baseline_counts_is_counted_whatever_the_tenant_observes() {
+    let many = |id: &str| {
+        let all: Vec<String> = (0..9).map(|n| format!("{{type: x-{id}{n}, required: false}}")).collect();
+        format!(
+            "  - {{id: {id}, class: money, require: [{{argument: amount, op: '>', value: 0}}], obligations: [{}]}}\n",
+            all.join(", ")
+        )
+    };
+    let source = SOURCE.replace("contract:\n", &format!("contract:\n{}{}", many("a"), many("b")));
+    let mut world = world_under(&source);
+    activate_baseline(&mut world, COUNTING);
+    let pay = |world: &mut World, run: &str, amount: u32| {
+        decide(world, in_run("pay", &format!(r#"{{"amount":{amount}}}"#), run))
+    };
+    softened(&pay(&mut world, "run-1", 500), &[PolicyError]);
+    let over = pay(&mut world, "run-2", 501);
+    assert_eq!(over.effective, Verdict::Deny, "{over:?}");
+    softened(&pay(&mut world, "run-2", 500), &[PolicyError]);
+}
+
+/// A run that has no room for what the baseline counts makes no call that it would count.
+#[test]
+fn a_full_run_does_not_escape_the_baselines_count() {
+    let budgets = |prefix: &str, count: usize| {
+        let budget = |n| format!("  - {{id: {prefix}-{n:02}, unit: calls, limit: 99, per: run}}\n");
+        SOURCE.replace("budgets:\n", &format!("budgets:\n{}", (0..count).map(budget).collect::<String>()))
+    };
+    let mut world = world_under(&budgets("aaaaaa", 30));
+    let small = |world: &mut World| ask(world, "pay", r#"{"amount":1}"#);
+    assert_eq!(small(&mut world).effective, Verdict::Allow);
+    for prefix in ["bbbbbb", "cccccc"] {
+        activate_source(&mut world, &budgets(prefix, 30));
+        small(&mut world);
+    }
+    // The tenant's own counts there is no room for, and it lets that pass.
+    assert_eq!(small(&mut world).effective, Verdict::Allow);
+    activate_baseline(&mut world, COUNTING);
+    let decision = small(&mut world);
+    assert_eq!((decision.effective, decision.codes.contains(&PolicyBudget)), (Verdict::Deny, true), "{decision:?}");
+    assert_eq!(decide(&mut world, in_run("pay", r#"{"amount":1}"#, "run-2")).effective, Verdict::Allow);
+}

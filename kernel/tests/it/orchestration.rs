@@ -6,12 +6,14 @@ use assent_kernel::bundle::{
     ApprovalNeed, Call, Change, ChangeKind, Granted, Situation, bundle_hash, check, compile, diff,
 };
 use assent_kernel::command::{
-    ApprovalAction, ApprovalCommand, CallContext, Caller, CommandBody, Evaluate, OfferedSource, ReportSignal, Role,
-    SignalScope, Signals,
+    ApprovalAction, ApprovalCommand, CallContext, Caller, CommandBody, Evaluate, GrantCommand, OfferedSource,
+    ReportSignal, Role, SignalScope, Signals,
 };
 use assent_kernel::event::{EventBody, OrchestrationAdjusted, PolicyDecision};
 use assent_kernel::machine::Answer;
 use assent_kernel::reason::ReasonCode::{self, *};
+use assent_kernel::state::keys::RunMode;
+use assent_kernel::state::{Record, StateKey, StateRead};
 use assent_kernel::value::parse_object;
 use assent_kernel::verdict::Verdict;
 use assent_ledger::entry::Entry;
@@ -160,6 +162,31 @@ fn rates_and_budgets_shrink_to_their_share() {
     // The reporter takes it back: the bundle's own limits hold again, and no more than those.
     report(&mut world, Signals { queue_depth: Some(0), ..Signals::default() });
     assert_eq!((0..20).filter(|_| decide(&mut world, "page.get", PAGE).verdict == Verdict::Allow).count(), 7);
+}
+
+#[test]
+fn fewer_strikes_are_as_many_for_requests_as_for_calls() {
+    let request = || {
+        let terms = crate::grants::terms("other", &["do"]);
+        CommandBody::Grant(Box::new(GrantCommand::Request { subject: None, terms }))
+    };
+    let restricted_after = |signals: Signals| {
+        let mut world = world();
+        report(&mut world, signals);
+        let mode = |world: &World| match world
+            .state
+            .get(&StateKey::ImplicitRun(tenant("acme"), "agent-1".into()))
+            .as_deref()
+        {
+            Some(Record::ImplicitRun(known)) => crate::support::calls::run_record(world, &known.run_id).mode,
+            _ => RunMode::Normal,
+        };
+        (1..9).find(|_| {
+            world.send(me(), request());
+            mode(&world) == RunMode::Restricted
+        })
+    };
+    assert_eq!((restricted_after(risk(0)), restricted_after(risk(700))), (Some(5), Some(2)));
 }
 
 #[test]

@@ -174,3 +174,25 @@ fn a_replacement_is_no_larger_than_a_call_may_be() {
         assert_eq!((larger.verdict, &larger.codes[..]), (Verdict::Deny, &[ComputeRejected][..]));
     }
 }
+
+#[test]
+fn a_tool_that_takes_anothers_place_is_the_one_that_was_pinned() {
+    let digest = "ab".repeat(32);
+    let head = HEAD.replace("name: park,", &format!("name: park, pin: '{digest}',"));
+    let rules = "rules: [{id: park, priority: 1, match: {tool: pay}, decision: compute, compute: {tool: park}}, \
+        {id: rest, priority: 2, match: {}, decision: allow}]\n";
+    let mut world = crate::support::calls::world_under(&format!("{head}{rules}"));
+    let mut listed = |tool: &str, pin: Option<&str>| {
+        let mut asked = call(tool, "{}");
+        asked.context.claimed.tool_schema = pin.map(|pin| pin.parse().unwrap());
+        crate::support::calls::decide(&mut world, asked)
+    };
+    for tool in ["park", "pay"] {
+        for pin in [None, Some("cd".repeat(32))] {
+            let decision = listed(tool, pin.as_deref());
+            assert_eq!((decision.verdict, decision.codes[0]), (Verdict::Deny, ToolPinMismatch), "{tool}");
+        }
+    }
+    assert_eq!(listed("park", Some(&digest)).verdict, Verdict::Allow);
+    assert_eq!(listed("pay", Some(&digest)).verdict, Verdict::Compute);
+}

@@ -1,5 +1,6 @@
 //! Reported signals: who may report, what stays, and when it ends.
 
+use crate::support::calls::activate_source;
 use crate::support::*;
 use assent_kernel::command::{Caller, CommandBody, ReportSignal, Role, RunRequest, SignalScope, Signals};
 use assent_kernel::decide::signals_of;
@@ -78,7 +79,15 @@ fn nobody_reports_about_itself_nor_an_owner_about_its_agent() {
         assert_eq!(world.refused(caller, report(scope, risk(0), 60)), Refusal::SeparationOfDuties);
     }
     world.must(own, report(SignalScope::Subject("agent-2".into()), risk(10), 60));
-    world.must(owner, report(of_agent(), risk(20), 60));
+    world.must(owner.clone(), report(of_agent(), risk(20), 60));
+    // Whose owner is named in a bundle of any environment.
+    let source = "name: n\nversion: 1\ntools: [{name: t, class: c, action: a}]\n\
+        principals: [{subject: agent-1, owner: ada, capabilities: [{class: c, actions: [a]}]}]\n";
+    activate_source(&mut world, source);
+    for scope in [of_agent(), of_run("run-1")] {
+        assert_eq!(world.refused(owner.clone(), report(scope, risk(0), 60)), Refusal::SeparationOfDuties);
+    }
+    world.must(owner, report(SignalScope::Tenant, risk(20), 60));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn oracle(source: &str) -> regex::Regex {
     regex::Regex::new(&source.replace("\\b", "(?-u:\\b)")).unwrap()
 }
 
-/// Pieces of patterns; all combinations compile.
+/// Pieces of patterns; few combinations are too large.
 fn source() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("a".to_owned()),
@@ -67,7 +67,9 @@ proptest! {
 
     #[test]
     fn table_and_places_agree_with_the_oracle(source in source(), texts in prop::collection::vec("[abBéß_ \\n1]{0,12}", 1..8)) {
-        let (oracle, places) = (oracle(&source), by_places(&source));
+        let places = Pattern::compile(&source, PatternSize::OFFERED, 0);
+        prop_assume!(!matches!(places, Err(PatternError::TooLarge(_))));
+        let (oracle, places) = (oracle(&source), places.unwrap());
         let table = Pattern::compile(&source, PatternSize::OFFERED, PATTERN_TABLE_BYTES_MAX).unwrap();
         for text in &texts {
             let wanted = oracle.is_match(text);

@@ -2,7 +2,7 @@
 
 use crate::command::split_condition;
 use crate::reason::ReasonCode;
-use crate::value::{Number, Object, Value};
+use crate::value::{Number, Object, Value, parse_object};
 
 /// What conditions come to for the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +44,11 @@ pub(super) fn terms(conditions: &[String], args: &Object) -> Option<TokenTerms> 
         terms.constraints.push((name.to_owned(), value.to_owned()));
     }
     Some(terms)
+}
+
+/// Whether arguments that nobody was asked about meet the conditions.
+pub(in crate::decide) fn are_met(conditions: &[String], inputs: &[u8]) -> bool {
+    parse_object(inputs).is_ok_and(|args| terms(conditions, &args).is_some())
 }
 
 enum Condition<'a> {

@@ -8,7 +8,8 @@ use super::open::recount;
 use super::{approval, policy_hash, stricter};
 use crate::bundle::{CompiledBundle, Granted};
 use crate::command::{ApprovalAction, ApprovalCommand, Caller, Evaluate, Role};
-use crate::decide::evaluate::{self, Asked, Given};
+use crate::decide::control::is_erased;
+use crate::decide::evaluate::{self, Again, Asked, Given};
 use crate::decide::grants::{quarantined, reason, until};
 use crate::decide::run_commands::of_subject;
 use crate::decide::{Context, killed, request_hash};
@@ -16,6 +17,7 @@ use crate::event::{
     ApprovalVoid, Event, EventBody, HitlDecision, INPUT_ROLE, MODIFIED_ROLE, PayloadIntent, PolicyDecision,
     REPLACEMENT_ROLE, SALT_ROLE, VoidReason,
 };
+use crate::limits::CONDITIONS_MAX;
 use crate::reason::ReasonCode;
 use crate::refusal::Refusal;
 use crate::stamp::Purpose;
@@ -48,6 +50,8 @@ struct Heard {
 struct Consent {
     /// What they tie the decision to.
     terms: TokenTerms,
+    /// All of their conditions: what runs in the call's place has to meet them, too.
+    conditions: Vec<String>,
     /// How many they are.
     votes: u32,
     /// The roles that they were asked for and hold; may repeat.
@@ -197,7 +201,12 @@ fn void<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>) -> Option<VoidR
         }
     }
     let call = ctx.state.get(&StateKey::PendingCall((*tenant).clone(), answer.command.approval.clone()));
-    if call.is_none() { Some(VoidReason::Erased) } else { None }
+    match call.as_deref() {
+        Some(Record::PendingCall(call)) if !call.payloads.iter().any(|known| is_erased(ctx.state, tenant, known)) => {
+            None
+        }
+        _ => Some(VoidReason::Erased),
+    }
 }
 
 /// A person agrees, to the call as it is or to other arguments.
@@ -223,6 +232,14 @@ fn agreed<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, roles: Vec<St
     if before.iter().any(|vote| vote.approver == answer.approver) {
         return Ok(vec![heard(ctx, answer, refuse(ReasonCode::ApproverNotPermitted))]);
     }
+    let mut all = if modify { Vec::new() } else { answer.known.conditions.clone() };
+    all.extend(answer.command.conditions.iter().cloned());
+    all.sort();
+    all.dedup();
+    if all.len() > CONDITIONS_MAX {
+        // What is not kept with the approval would not bind.
+        return Ok(vec![heard(ctx, answer, refuse(ReasonCode::ConditionUnknown))]);
+    }
     let held: Vec<String> = roles.iter().chain(before.iter().flat_map(|vote| &vote.roles)).cloned().collect();
     let bundle = active(ctx, answer);
     let required = answer.known.required.max(stricter::people(ctx, answer.tenant, &answer.known, bundle.as_deref()));
@@ -232,10 +249,6 @@ fn agreed<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, roles: Vec<St
         let (code, status) = (ReasonCode::ApprovalRequired, ApprovalStatus::Pending);
         return Ok(vec![heard(ctx, answer, Heard { code, counted: true, status, roles, votes })]);
     }
-    let mut all = if modify { Vec::new() } else { answer.known.conditions.clone() };
-    all.extend(answer.command.conditions.iter().cloned());
-    all.sort();
-    all.dedup();
     let Some(terms) = conditions::terms(&all, &args) else {
         // Agreed to on a condition that this call does not meet: that is a no to this call.
         let (code, status) = (ReasonCode::ApprovalDenied, ApprovalStatus::Denied);
@@ -247,7 +260,7 @@ fn agreed<S: StateRead>(ctx: &Context<'_, S>, answer: &Answer<'_>, roles: Vec<St
         ApprovalAction::Modify(inputs) => Some(inputs),
         _ => call.modified.as_ref(),
     };
-    let consent = Consent { terms, votes: u32::try_from(votes).unwrap_or(u32::MAX), roles: held };
+    let consent = Consent { terms, conditions: all, votes: u32::try_from(votes).unwrap_or(u32::MAX), roles: held };
     decide_anew(ctx, answer, call, modified, Some(&consent), &mut events)?;
     Ok(events)
 }
@@ -321,8 +334,9 @@ fn decide_anew<S: StateRead>(
     let approved_by = consent.map(|consent| Given {
         approval: &answer.command.approval,
         granted: Granted { votes: consent.votes, roles: &consent.roles },
+        conditions: &consent.conditions,
     });
-    let again = Some(call.latches.as_slice());
+    let again = Some(Again { latches: &call.latches, rates: &call.rates, modified: modified.is_some() });
     let asked = Asked { caller: &caller, request_id: call.request_id, evaluate: &agreed_to, again, approved_by };
     evaluate::decide_call(ctx, &asked, events)?;
     for event in &mut *events {

@@ -16,7 +16,8 @@ pub(super) fn take(asked: &Asked<'_>, called: &Called<'_>, judged: &mut Judged) 
     let instead = instead(called, judged);
     let (tool, args) = instead.as_ref().map_or((called.tool, called.args), |(tool, args)| (*tool, args));
     let happening = happening(asked, called, (tool, args), judged);
-    let again = asked.again.is_some();
+    // What people or policy have made of the call was not seen when it was asked for.
+    let again = asked.again.is_some_and(|again| !again.modified) && instead.is_none();
     judged.seen.extend((tool.is_egress() && !again).then_some("egress"));
     judged.seen.extend((happening.is_sensitive_read() && !again).then_some("sensitive_reads"));
     judged.seen.extend((tool.category().is_some_and(|of| of != "read")).then_some("writes"));
@@ -25,7 +26,7 @@ pub(super) fn take(asked: &Asked<'_>, called: &Called<'_>, judged: &mut Judged) 
     for rule in called.bundle.behaviour() {
         let latches = if rule.is_across_runs() { &called.of_subject.latches } else { &called.run.latches };
         let before = latches.get(rule.id()).copied().unwrap_or_default();
-        if asked.again.is_some_and(|held| held.contains(&(rule.latch(), before))) {
+        if asked.again.is_some_and(|again| again.latches.contains(&(rule.latch(), before))) {
             // It stands where this very call has brought it.
             judged.effects.latches.push((rule.latch(), before));
             continue;

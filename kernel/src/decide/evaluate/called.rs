@@ -61,10 +61,12 @@ pub(super) fn envelope(evaluate: &Evaluate, active: &Hash, tool: Option<&Tool>) 
     {
         return Err(ReasonCode::EnvelopeMismatch);
     }
-    // A tool whose server lists it differently than when it was pinned is another tool; and of one that the caller does not say how it is
-    // listed now, nobody knows.
-    if tool.pin().is_some_and(|pin| claimed.tool_schema != Some(pin)) {
-        return Err(ReasonCode::ToolPinMismatch);
-    }
-    Ok(())
+    pin(evaluate, tool)
+}
+
+/// A tool whose server lists it differently than when it was pinned is another tool; and of one that the caller does not say how it is listed
+/// now, nobody knows.
+pub(super) fn pin(evaluate: &Evaluate, tool: &Tool) -> Result<(), ReasonCode> {
+    let listed = evaluate.context.claimed.tool_schema;
+    if tool.pin().is_some_and(|pin| listed != Some(pin)) { Err(ReasonCode::ToolPinMismatch) } else { Ok(()) }
 }

@@ -50,7 +50,7 @@ fn take<S: StateRead>(
         usage: context.usage,
         caller: &context.budgets,
         shares: judged.shares,
-        again: asked.again.is_some(),
+        before: asked.again.map_or(&[], |again| again.rates),
     };
     let charged = charges(ctx.state, ctx.now, bundle, &call);
     judged.effects.rates = charged.rates;

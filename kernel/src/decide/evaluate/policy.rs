@@ -174,6 +174,9 @@ fn second_pass<S: StateRead>(
     let bundle: &CompiledBundle = called.bundle;
     let name = replacement.tool.as_deref().unwrap_or(&asked.evaluate.tool);
     let tool = called::tool(bundle, name)?;
+    if name != asked.evaluate.tool {
+        called::pin(asked.evaluate, tool)?;
+    }
     let inputs = replacement.inputs();
     if inputs.len() > INPUTS_BYTES_MAX {
         return Err(ReasonCode::ComputeRejected);

@@ -1,9 +1,9 @@
 //! Whether a run has room for what a call would have counted in it. Bundles are refused that could need more than there is; but a run may act in
 //! several environments, and may outlive bundles whose counts still bind.
 
-use super::{Asked, Judged};
+use super::{Asked, Judged, against};
 use crate::accumulator::Scope;
-use crate::bundle::{Accumulate, Per};
+use crate::bundle::{Accumulate, Per, is_of_baseline};
 use crate::charge::{Period, Unit, run_of_key};
 use crate::counting;
 use crate::decide::Context;
@@ -13,8 +13,16 @@ use crate::state::keys::{CountedKind, RunCountsRecord, ValueDigest};
 use crate::state::{Record, StateKey, StateRead};
 use crate::verdict::Verdict;
 
-/// What cannot be counted must not run: nothing would ever hold it up.
-pub(super) fn check<S: StateRead>(
+/// What cannot be counted must not run: nothing would ever hold it up. A tenant that only observes may let go of what its own policy counts,
+/// not of what the operator's baseline does.
+pub(super) fn enforce<S: StateRead>(ctx: &Context<'_, S>, asked: &Asked<'_>, subject: &str, judged: &mut Judged) {
+    if let Err(code) = check(ctx, asked, subject, judged) {
+        judged.soft &= !judged.outcome.accumulate.iter().any(|item| item.per == Per::Run && is_of_baseline(&item.key));
+        against(&mut judged.outcome, code);
+    }
+}
+
+fn check<S: StateRead>(
     ctx: &Context<'_, S>,
     asked: &Asked<'_>,
     subject: &str,

@@ -64,9 +64,10 @@ pub(super) fn steps<S: StateRead>(
     match structural(ctx, asked, &called, &active, judged) {
         Ok(capability) => {
             vote(ctx, asked, &called, capability, judged);
-            if let Err(code) = room::check(ctx, asked, subject, judged) {
-                against(&mut judged.outcome, code);
+            if !judged.observe && !meets_conditions(asked, judged) {
+                judged.outcome = Outcome::deny(ReasonCode::ApprovalDenied);
             }
+            room::enforce(ctx, asked, subject, judged);
         }
         Err(code) => judged.outcome = Outcome::deny(code),
     }
@@ -80,6 +81,12 @@ pub(super) fn steps<S: StateRead>(
     }
     obligations::check(asked, judged);
     Ok(behaviour::mode_change(&called, judged))
+}
+
+/// Whether what is to run in the place of a call that people have agreed to is what they tied their word to: they saw the call, not this.
+fn meets_conditions(asked: &Asked<'_>, judged: &Judged) -> bool {
+    let (Some(given), Some(replacement)) = (asked.approved_by, &judged.replacement) else { return true };
+    approvals::are_met(given.conditions, &replacement.evaluate.inputs)
 }
 
 /// What no policy can allow. Answers on what capability the call rests, or what it lacks, which is a matter of policy.

@@ -37,8 +37,9 @@ pub(super) fn observe<S: StateRead>(
         None => Outcome::deny(ReasonCode::UnknownTool),
     };
     judged.effects.rego_units = work.rego_spent();
-    for code in [charged, room::check(ctx, asked, who.subject, judged)].into_iter().filter_map(Result::err) {
+    if let Err(code) = charged {
         against(&mut judged.outcome, code);
     }
+    room::enforce(ctx, asked, who.subject, judged);
     Ok(())
 }

@@ -37,8 +37,9 @@ pub struct OutstandingRecord {
     pub audience: Option<String>,
     /// What is set aside for it.
     pub reserved: Vec<Reservation>,
-    /// The lease that a call was taken from.
-    pub lease: Option<String>,
+    /// The leases that a call was taken from: the caller's, then those that it was passed on from. Each gets it back by itself, for one may
+    /// have ended before the other.
+    pub leases: Vec<String>,
     /// The effect's key, if the caller gave one.
     pub effect: Option<Hash>,
     /// What the executor has to do besides.
@@ -74,7 +75,7 @@ impl OutstandingRecord {
 }
 
 impl RecordCodec for OutstandingRecord {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self, w: &mut Writer) {
         w.text(self.tenant.as_str());
@@ -93,7 +94,8 @@ impl RecordCodec for OutstandingRecord {
             w.text(&reservation.budget);
             w.u64(reservation.amount);
         }
-        w.text_opt(self.lease.as_deref());
+        w.count(self.leases.len());
+        self.leases.iter().for_each(|lease| w.text(lease));
         w.option(self.effect, |w, effect| w.fixed(&effect.0));
         write_obligations(&self.obligations, w);
         write_labels(&self.output_labels, w);
@@ -120,7 +122,7 @@ impl RecordCodec for OutstandingRecord {
             expires: r.time("the end")?,
             audience: r.text_opt("the audience", NAME_BYTES_MAX)?,
             reserved: read_reserved(r)?,
-            lease: r.text_opt("the lease", NAME_BYTES_MAX)?,
+            leases: read_leases(r)?,
             effect: r.option("the effect", |r| r.hash("the effect"))?,
             obligations: read_obligations(r)?,
             output_labels: read_labels(r)?,
@@ -141,6 +143,11 @@ impl RecordCodec for OutstandingRecord {
 fn read_chain(r: &mut Reader<'_>) -> Result<Vec<String>, CodecError> {
     let count = r.count("the chain", CHAIN_MAX)?;
     (0..count).map(|_| r.text("a subject", SUBJECT_BYTES_MAX)).collect()
+}
+
+fn read_leases(r: &mut Reader<'_>) -> Result<Vec<String>, CodecError> {
+    let count = r.count("the leases", CHAIN_MAX + 1)?;
+    (0..count).map(|_| r.text("a lease", NAME_BYTES_MAX)).collect()
 }
 
 fn read_reserved(r: &mut Reader<'_>) -> Result<Vec<Reservation>, CodecError> {

@@ -1,9 +1,14 @@
 //! The call that an approval is about: `PendingCall(tenant, approval id)`. It goes when the approval is answered, lapses or dies.
 
+use assent_ledger::hash::Hash;
+
 use crate::codec::{CodecError, Reader, Writer};
 use crate::command::{Evaluate, RequestId};
-use crate::limits::{INPUTS_BYTES_MAX, LATCHES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{BUDGETS_PER_CALL_MAX, INPUTS_BYTES_MAX, LATCHES_MAX, TEXT_BYTES_MAX};
 use crate::state::record::RecordCodec;
+
+/// Most payloads that a waiting call is made up of: arguments and context as they were asked for, other arguments.
+const PAYLOADS_MAX: usize = 4;
 
 /// A call that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +23,14 @@ pub struct PendingCall {
     pub modified: Option<Vec<u8>>,
     /// The latches that the call moved when it was asked for, and to which step: it does not move them again.
     pub latches: Vec<(String, u8)>,
+    /// Keys of the rates that the call was taken from when it was asked for: it is not taken from them again.
+    pub rates: Vec<String>,
+    /// Commitments of the payloads that the call is made up of. With any of them erased there is nothing to agree to.
+    pub payloads: Vec<Hash>,
 }
 
 impl RecordCodec for PendingCall {
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
     fn write(&self, w: &mut Writer) {
         self.evaluate.write(w);
@@ -33,6 +42,10 @@ impl RecordCodec for PendingCall {
             w.text(latch);
             w.u8(*step);
         }
+        w.count(self.rates.len());
+        self.rates.iter().for_each(|key| w.text(key));
+        w.count(self.payloads.len());
+        self.payloads.iter().for_each(|commitment| w.fixed(&commitment.0));
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -48,6 +61,14 @@ impl RecordCodec for PendingCall {
                 let count = r.count("the latches", 2 * LATCHES_MAX)?;
                 let latch = |r: &mut Reader<'_>| Ok((r.text("a latch", TEXT_BYTES_MAX)?, r.u8("a step")?));
                 (0..count).map(|_| latch(r)).collect::<Result<_, CodecError>>()?
+            },
+            rates: {
+                let count = r.count("the rates", BUDGETS_PER_CALL_MAX)?;
+                (0..count).map(|_| r.text("a rate", TEXT_BYTES_MAX)).collect::<Result<_, CodecError>>()?
+            },
+            payloads: {
+                let count = r.count("the payloads", PAYLOADS_MAX)?;
+                (0..count).map(|_| Ok(Hash(r.fixed("a commitment")?))).collect::<Result<_, CodecError>>()?
             },
         })
     }
