@@ -238,7 +238,7 @@ rules:
 ";
 
     /// What rules begin with; each comes as a deny and as an allow, in rules of each kind more than once.
-    const MATCHES: [&str; 17] = [
+    const MATCHES: [&str; 18] = [
         "principalId: [x, y]",
         "principalId: \"x-*\"",
         "principalId: [\"x-y-*\", z], parameters: {n: {min: 5}}",
@@ -255,6 +255,7 @@ rules:
         "parameters: {n: {min: 8, max: 9}}",
         "parameters: {n: {max: -4}, s: {in: [a]}}",
         "parameters: {n: {max: 1}}",
+        "parameters: {n: {max: 0}}",
         "parameters: {m: {min: 3}}",
     ];
 

@@ -19,7 +19,9 @@ tools:
 - {name: pay, class: c, action: a, inputs: {amount: {type: number, required: true}, account: {type: string}}}
 - {name: send, class: c, action: send, category: external_effect, inputs: {amount: {type: number}, account: {type: string}}}
 principals: [{subject: agent-1, capabilities: [{class: c, actions: [a, send]}]}]
-rates: [{id: sends, match: {tool: send}, calls: 1, per_seconds: 3600, burst: 1}]
+rates:
+- {id: sends, match: {tool: send}, calls: 1, per_seconds: 3600, burst: 1}
+- {id: pays, match: {tool: pay}, calls: 100, per_seconds: 60}
 ";
 
 fn person(name: &str) -> Caller {

@@ -49,6 +49,8 @@ fn where_subjects_have_to_be_proven_nobody_is_taken_at_a_word() {
     let settings = TenantSettings { observe: false, require_attested: true };
     world.must(admin("acme"), control(ControlCommand::ConfigureTenant { tenant: tenant("acme"), settings }));
     for body in [CommandBody::OpenRun(run("run-2")), CommandBody::CloseRun(run("run-1")), attach(), revoke()] {
+        // A credential of many, and one that says whose it is without proof.
+        assert_eq!(world.refused(Caller { attested: false, ..me() }, body.clone()), Refusal::SubjectMismatch);
         assert_eq!(world.refused(wide(), body), Refusal::SubjectMismatch);
     }
     world.must(me(), attach());

@@ -48,6 +48,7 @@ mod disabled_agents;
 mod end_of_time;
 mod every_command;
 mod execution;
+mod full_runs;
 mod fuzz_seeds;
 mod grants;
 mod grants_random;

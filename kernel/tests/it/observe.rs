@@ -203,7 +203,12 @@ fn a_full_run_does_not_escape_the_baselines_count() {
     }
     // The tenant's own counts there is no room for, and it lets that pass.
     assert_eq!(small(&mut world).effective, Verdict::Allow);
-    activate_baseline(&mut world, COUNTING);
+    let own = "contract:\n  - {id: own, class: money, require: [{sum: amount, per: run, op: '<', value: 9}]}\n";
+    activate_source(&mut world, &SOURCE.replace("contract:\n", own));
+    softened(&small(&mut world), &[PolicyBudget]);
+    let of_run: String =
+        COUNTING.lines().filter(|line| !line.contains("id: day")).map(|line| format!("{line}\n")).collect();
+    activate_baseline(&mut world, &of_run);
     let decision = small(&mut world);
     assert_eq!((decision.effective, decision.codes.contains(&PolicyBudget)), (Verdict::Deny, true), "{decision:?}");
     assert_eq!(decide(&mut world, in_run("pay", r#"{"amount":1}"#, "run-2")).effective, Verdict::Allow);

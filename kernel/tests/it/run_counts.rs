@@ -18,7 +18,7 @@ use assent_kernel::state::keys::{BudgetRecord, Counted, CountedKind, RunCountsRe
 use assent_kernel::state::{Record, StateKey, StateRead};
 use assent_kernel::verdict::Verdict;
 
-const HEAD: &str = "
+pub(super) const HEAD: &str = "
 name: counted
 version: 1
 tools:
@@ -41,7 +41,7 @@ contract:
       - {distinct: to, per: run, op: '<=', value: 3}
 ";
 
-fn counts(world: &World, run_id: &str) -> RunCountsRecord {
+pub(super) fn counts(world: &World, run_id: &str) -> RunCountsRecord {
     match world.state.get(&StateKey::RunCounts(tenant("acme"), run_id.into())).as_deref() {
         Some(Record::RunCounts(counts)) => {
             assert!(counts.bytes() <= RUN_COUNTS_BYTES_MAX);
@@ -51,12 +51,12 @@ fn counts(world: &World, run_id: &str) -> RunCountsRecord {
     }
 }
 
-fn pay(run_id: &str, environment: &str, n: u64, to: u64) -> Evaluate {
+pub(super) fn pay(run_id: &str, environment: &str, n: u64, to: u64) -> Evaluate {
     let inputs = format!(r#"{{"n":{n},"to":"{to}"}}"#);
     Evaluate { run_id: Some(run_id.into()), environment: environment.into(), ..call("pay", &inputs) }
 }
 
-fn activate_in(world: &mut World, environment: &str, source: &str) {
+pub(super) fn activate_in(world: &mut World, environment: &str, source: &str) {
     let bundle_hash = assent_kernel::bundle::bundle_hash(source.as_bytes());
     let (tenant, environment) = (tenant("acme"), environment.into());
     world.must(admin("acme"), CommandBody::ActivateBundle { tenant, environment, bundle_hash });
@@ -399,61 +399,6 @@ fn what_cannot_be_added_up_in_a_run_is_not_allowed() {
     }
     assert_eq!(ask(&mut world, "run-1").codes, [PolicyBudget], "in the end it is full");
     assert_eq!(ask(&mut world, "run-2").verdict, Verdict::Allow);
-}
-
-/// A rate of forty calls of each run, whose share depends on what is reported, and a budget.
-fn rated(budget: &str) -> String {
-    format!(
-        "{HEAD}rates: [{{id: calm, scope: run, calls: 40, per_seconds: 3600, burst: 40}}]
-orchestration: [{{id: a, when: {{risk: 0.5}}, adjust: {{rates: 0.5}}}}]
-budgets: [{{id: {budget}, unit: calls, limit: 1000, per: run}}]\n"
-    )
-}
-
-/// A run in which there is not one byte left for what is counted, and how many calls it took.
-fn full_run() -> (World, u64) {
-    let mut world = world_under(&rated("first"));
-    let mut calls = 0;
-    let call = |world: &mut World| assert_eq!(decide(world, pay("run-1", "prod", 1, 1)).verdict, Verdict::Allow);
-    call(&mut world);
-    while counts(&world, "run-1").bytes() < RUN_COUNTS_BYTES_MAX {
-        let room = RUN_COUNTS_BYTES_MAX - counts(&world, "run-1").bytes();
-        // Besides its id a budget takes 26 bytes. The last one takes all that is left.
-        let bytes = if room > 86 { 30 } else { room - 26 };
-        activate_source(&mut world, &rated(&format!("b{calls:0>0$}", bytes - 1)));
-        calls += 1;
-        call(&mut world);
-    }
-    assert_eq!(counts(&world, "run-1").bytes(), RUN_COUNTS_BYTES_MAX);
-    activate_in(&mut world, "prod", &rated("first"));
-    (world, calls + 1)
-}
-
-#[test]
-fn what_is_counted_already_counts_on_in_a_full_run() {
-    let (mut world, mut calls) = full_run();
-    while decide(&mut world, pay("run-1", "prod", 1, 1)).verdict == Verdict::Allow {
-        calls += 1;
-    }
-    assert_eq!(calls, 40);
-    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [RateExceeded]);
-}
-
-#[test]
-fn a_share_that_a_full_run_cannot_count_is_not_given() {
-    let (mut world, _) = full_run();
-    world.must(admin("acme"), credential_of(&reporter("acme", None)));
-    let signals = Signals { risk_milli: Some(600), ..Signals::default() };
-    let report = ReportSignal { scope: SignalScope::Tenant, signals, valid_seconds: 600 };
-    world.must(reporter("acme", None), CommandBody::Signal(Box::new(report)));
-    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [PolicyBudget]);
-    assert_eq!(counts(&world, "run-1").bytes(), RUN_COUNTS_BYTES_MAX);
-    assert_eq!(decide(&mut world, pay("run-2", "prod", 1, 1)).verdict, Verdict::Allow);
-    // A rate that is new has no room either.
-    let other = rated("first").replace("calm", "other");
-    let (mut world, _) = full_run();
-    activate_source(&mut world, &other);
-    assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).codes, [PolicyBudget]);
 }
 
 #[test]
