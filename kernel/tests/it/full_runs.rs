@@ -43,7 +43,8 @@ fn full_run() -> (World, u64) {
 #[test]
 fn what_is_added_up_fits_to_the_last_byte_or_is_not_allowed() {
     for quantity in ["{sum: n, per: run, op: '<', value: 1e9}", "{distinct: to, per: run, op: '<=', value: 9}"] {
-        let source = format!("{}contract: [{{id: in-all, tools: [pay], require: [{quantity}]}}]\n", rated("first"));
+        let contract = format!("contract: [{{id: in-all, tools: [pay], require: [{quantity}]}}]\n");
+        let source = rated("first") + &contract;
         let bytes = |source: &str| {
             let mut world = world_under(source);
             assert_eq!(decide(&mut world, pay("run-1", "prod", 1, 1)).verdict, Verdict::Allow);
@@ -52,7 +53,8 @@ fn what_is_added_up_fits_to_the_last_byte_or_is_not_allowed() {
         let needed = bytes(&source) - bytes(&rated("first"));
         for (left, wanted) in [(needed - 1, Verdict::Deny), (needed, Verdict::Allow)] {
             let (mut world, _) = run_with(left);
-            activate_source(&mut world, &source);
+            // Nothing else is counted.
+            activate_source(&mut world, &format!("{HEAD}{contract}"));
             let decision = decide(&mut world, pay("run-1", "prod", 1, 1));
             assert_eq!(decision.verdict, wanted, "{quantity}: {left} bytes of {needed}: {:?}", decision.codes);
             let full = if wanted == Verdict::Allow { 0 } else { left };

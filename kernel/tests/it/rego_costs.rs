@@ -34,7 +34,7 @@ fn arguments() -> Object {
 }
 
 /// Policies by what they do, and what they cost.
-const COSTS: [(&str, u64); 45] = [
+const COSTS: [(&str, u64); 47] = [
     ("decision := true", 771),
     ("decision if input.args.list == input.args.same", 804),
     ("decision if input.args.text != input.args.list", 804),
@@ -81,8 +81,10 @@ const COSTS: [(&str, u64); 45] = [
         788,
     ),
     ("decision if count([1 | some x in input.args.list; x < 20; regex.match(`^x`, \"xyzxyzx\")]) == 20", 2_765),
-    // A text that no call has as its pattern, but by way of a list, is compiled when it is met.
+    // A text that no call has as its pattern, but by way of a list, a variable or another text, is compiled when it is met.
     ("decision if {\n\tsome p in [\"^x\", \"^y\"]\n\tregex.match(p, input.args.text)\n}", 2_801),
+    ("decision if {\n\tx := \"^x\"\n\tregex.match(concat(\"\", [x, \"\"]), \"xy\")\n}", 1_784),
+    ("decision if {\n\tx := \"^x\"\n\tregex.match(x, \"xy\")\n}", 1_777),
     // The result is read once more.
     ("decision := {\"decision\": \"allow\", \"reasons\": [concat(\"\", [\"b\", input.subject])]}", 784),
     (
