@@ -50,8 +50,8 @@ impl Constraints {
     /// them, from a lease's own bytes. What holds under a capability and such constraints holds under both. The errors name
     /// no useful place: their line and column are 1.
     ///
-    /// They are read again for each call that the lease is asked about, which takes from `work` what compiling their patterns does. No
-    /// more of them are compiled than that pays for.
+    /// They are read again for each call that the lease is asked about, which takes from `work` what reading them and compiling their
+    /// patterns does. What is not paid for is neither read nor compiled, and is an error.
     pub fn read_json(json: &[u8], work: &Work) -> Result<Constraints, Vec<BundleError>> {
         let mut d = Diagnostics::default();
         let at = Position { line: 1, column: 1 };

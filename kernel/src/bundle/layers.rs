@@ -179,12 +179,12 @@ fn baseline_key(key: &str) -> Arc<str> {
     [BASELINE_PREFIX, key].concat().into()
 }
 
-/// What the keys of a baseline's sums begin with.
 /// Whether what is added up under this key is the operator's baseline's.
 pub fn is_of_baseline(key: &str) -> bool {
     key.starts_with(BASELINE_PREFIX)
 }
 
+/// What the keys of a baseline's sums begin with.
 const BASELINE_PREFIX: &str = "baseline!";
 
 impl CompiledBundle {

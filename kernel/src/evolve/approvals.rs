@@ -163,10 +163,8 @@ fn modify(state: &mut impl StateWrite, at: &EntryFacts, tenant: &TenantId, id: &
     let Some(Record::PendingCall(known)) = state.get(&key).as_deref().cloned() else { return };
     match modified {
         Some(payload) => {
-            let mut call = PendingCall { modified: Some(payload.bytes.clone()), ..known };
-            // Those that came before are not agreed to any more; what the caller asked for stays the first.
-            call.payloads.truncate(3);
-            call.payloads.extend(at.commitment(MODIFIED_ROLE));
+            let mut call = known;
+            call.modify(payload.bytes.clone(), at.commitment(MODIFIED_ROLE));
             state.put(key, Record::PendingCall(call));
         }
         None => state.delete(key),

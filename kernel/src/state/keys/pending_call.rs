@@ -7,7 +7,8 @@ use crate::command::{Evaluate, RequestId};
 use crate::limits::{BUDGETS_PER_CALL_MAX, INPUTS_BYTES_MAX, LATCHES_MAX, TEXT_BYTES_MAX};
 use crate::state::record::RecordCodec;
 
-/// Most payloads that a waiting call is made up of: arguments and context as they were asked for, other arguments.
+/// Most payloads that a waiting call is made up of: arguments and context as they were asked for, other arguments that were asked about, and those that
+/// an approver has put in their place.
 const PAYLOADS_MAX: usize = 4;
 
 /// A call that waits.
@@ -27,6 +28,17 @@ pub struct PendingCall {
     pub rates: Vec<String>,
     /// Commitments of the payloads that the call is made up of. With any of them erased there is nothing to agree to.
     pub payloads: Vec<Hash>,
+}
+
+impl PendingCall {
+    /// An approver puts other arguments in the place of what was asked for.
+    pub(crate) fn modify(&mut self, inputs: Vec<u8>, payload: Option<Hash>) {
+        self.modified = Some(inputs);
+        // What the caller asked for comes first, and stays. Of arguments that others took the place of, a commitment may stay with it: that
+        // they are erased voids a call that is not about them any more, which is safe.
+        self.payloads.truncate(PAYLOADS_MAX - 1);
+        self.payloads.extend(payload);
+    }
 }
 
 impl RecordCodec for PendingCall {
